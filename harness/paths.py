@@ -1,0 +1,36 @@
+"""Where the project's data files and the per-user folders are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def data_folder(name: str) -> Path:
+    """The folder ``platforms`` or ``firmware``: inside an installed package, or beside it in a checkout."""
+    packaged = _PACKAGE / "data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+def checkout() -> Path | None:
+    """The root of the source checkout that the package runs from, or None for an installed package."""
+    root = _PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() else None
+
+
+def cache_folder() -> Path:
+    """The per-user cache of built libraries and references; ``HARNESS_CACHE`` overrides it."""
+    override = os.environ.get("HARNESS_CACHE")
+    return Path(override) if override else Path(platformdirs.user_cache_path("tflm-harness"))
+
+
+def results_folder() -> Path:
+    """Where runs are stored: ``HARNESS_RESULTS``, else results/ of a checkout, else results/ below the current folder."""
+    override = os.environ.get("HARNESS_RESULTS")
+    if override:
+        return Path(override)
+    return (checkout() or Path.cwd()) / "results"

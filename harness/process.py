@@ -1,0 +1,93 @@
+"""The only place that starts other programs: argument list, time limit, captured output, whole process tree ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.records import Record
+
+
+class Finished(Record):
+    """A program that ended. ``returncode`` is negative for a signal; ``timed_out`` and ``stopped`` say why it was ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+    seconds: float
+    timed_out: bool
+    stopped: bool
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    time_limit_s: float = 120.0,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    stop_when: Callable[[], bool] | None = None,
+) -> Finished:
+    """Run a program to its end, to its time limit, or until ``stop_when`` (polled every 20 ms) is true.
+
+    The program gets its own session, so that it and everything it started is ended together, also on Ctrl-C.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+    started = time.monotonic()
+    process = subprocess.Popen(
+        [str(argument) for argument in arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
+        env=None if environment is None else {**os.environ, **environment},
+        start_new_session=True,
+    )
+    timed_out = stopped = False
+    try:
+        while True:
+            remaining = time_limit_s - (time.monotonic() - started)
+            wait = remaining if stop_when is None else min(remaining, 0.02)
+            try:
+                stdout, stderr = process.communicate(timeout=max(wait, 0.0))
+                break
+            except subprocess.TimeoutExpired:
+                if stop_when is not None and stop_when():
+                    stopped = True
+                elif time.monotonic() - started >= time_limit_s:
+                    timed_out = True
+                else:
+                    continue
+                end_tree(process)
+                stdout, stderr = process.communicate()
+                break
+    except BaseException:
+        end_tree(process)
+        raise
+    return Finished(
+        returncode=process.returncode,
+        stdout=stdout.decode(errors="replace"),
+        stderr=stderr.decode(errors="replace"),
+        seconds=time.monotonic() - started,
+        timed_out=timed_out,
+        stopped=stopped,
+    )
+
+
+def end_tree(process: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
+    """End a program that was started in its own session: SIGTERM to its group, SIGKILL after ``grace_s`` seconds."""
+    for number, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(timeout=patience)
+            if number == signal.SIGTERM:
+                continue  # the leader ended; whatever it left in its group is killed next
+        except subprocess.TimeoutExpired:
+            continue

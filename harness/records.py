@@ -1,0 +1,160 @@
+"""The frozen records that pass between the stages. Units are in the names; missing is None, never 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all records: immutable, keyword-only."""
+
+
+# --- model -----------------------------------------------------------------------------------------------------------
+
+
+class Tensor(Record):
+    """One tensor of the model's only subgraph.
+
+    ``type`` is the TFLite type in lower case ("int8", "float32", ...); ``shape`` is in elements;
+    ``bytes`` is the size of the data; ``scales`` and ``zero_points`` are empty where the tensor is not quantised.
+    """
+
+    index: int
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    bytes: int
+    is_constant: bool
+    is_variable: bool
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    quantized_dimension: int
+
+
+class Operator(Record):
+    """One operator: builtin name as in the TFLite schema, tensor indices (-1: optional and absent), MACs.
+
+    ``macs`` counts multiply-accumulates of convolutions, fully connected layers and SVDF; 0 for the other operators.
+    """
+
+    index: int
+    op: str
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Any]
+    macs: int
+
+
+class Model(Record):
+    """A checked .tflite file that the packaged TFLM can run."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    description: str
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(operator.macs for operator in self.operators)
+
+    @property
+    def builtins(self) -> tuple[str, ...]:
+        """Names of the distinct operators, sorted."""
+        return tuple(sorted({operator.op for operator in self.operators}))
+
+
+# --- platform --------------------------------------------------------------------------------------------------------
+
+
+class Region(Record):
+    """A memory region: first address and size in bytes."""
+
+    origin: int
+    size_bytes: int
+
+
+class Uart(Record):
+    """The console UART: ``kind`` names the driver in firmware/hal ("cmsdk", "nrf51"), ``base`` its first register."""
+
+    kind: str
+    base: int
+
+
+class Machine(Record):
+    """An emulator's machine: the memory and console that firmware for it is linked against."""
+
+    qemu: str
+    core: str
+    flash: Region
+    ram: Region
+    uart: Uart
+
+
+class Platform(Record):
+    """A board or an emulator's machine, as its platform.toml says.
+
+    ``fpu`` is GCC's -mfpu name or None; ``ram_bytes`` is what a program can use contiguously for arena and stack;
+    ``wait_states`` are those of the flash at ``clock_hz``, None where no source was found. ``machines`` names the
+    platforms of kind "machine" that may stand in, the preferred one first (a machine names itself first).
+    """
+
+    name: str
+    title: str
+    kind: str
+    core: str
+    fpu: str | None
+    dsp: bool
+    mve: bool
+    clock_hz: int
+    flash: Region
+    ram: Region
+    wait_states: int | None
+    machines: tuple[str, ...]
+    machine: Machine | None
+    sources: dict[str, str]
+    notes: tuple[str, ...]
+    sha256: str
+
+
+# --- emulation -------------------------------------------------------------------------------------------------------
+
+
+class Block(Record):
+    """A translated block: address of its first instruction and how many instructions it holds."""
+
+    address: int
+    instructions: int
+
+
+class Segment(Record):
+    """What ran between two marks: executed instructions, and executions per index into ``Trace.blocks``."""
+
+    instructions: int
+    executions: dict[int, int]
+
+
+class EmulatorInfo(Record):
+    """Which emulator ran: "qemu" or "renode", its version, the machine, the counter's interface version."""
+
+    name: str
+    version: str
+    machine: str
+    counter: str | None
+
+
+class Trace(Record):
+    """One emulated run. Segment 0 runs from reset to the first mark, segment N from mark N to mark N+1 (or the end)."""
+
+    emulator: EmulatorInfo
+    blocks: tuple[Block, ...]
+    segments: tuple[Segment, ...]
+    uart: str
