@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,21 +134,36 @@ class Platform(Record):
 # --- emulation -------------------------------------------------------------------------------------------------------
 
 
-class Block(Record):
-    """A translated block: address of its first instruction and how many instructions it holds."""
+class Job(Record, frozen=True):
+    """One run of firmware on an emulator.
 
-    address: int
+    A segment begins at each execution of the instruction at ``mark_address`` (of the mark function, Thumb bit or not).
+    The run ends before the instruction at ``end_address`` is executed, or, once the UART is quiet, when one of
+    ``stop_texts`` is on it. ``uart_log`` and ``work`` (an existing folder for the run's own files) are overwritten.
+    """
+
+    elf: Path
+    machine: Machine
+    mark_address: int
+    end_address: int | None
+    uart_log: Path
+    time_limit_s: float
+    work: Path
+    stop_texts: tuple[bytes, ...] = ()
+
+
+class Segment(Record, frozen=True, eq=False):
+    """What ran between two marks: executed instructions, and an int64 array of the entries of each block of the trace.
+
+    ``instructions`` is the sum of entries x the blocks' instructions. ``executions`` is empty where the emulator counts
+    instructions only.
+    """
+
     instructions: int
+    executions: IntArray
 
 
-class Segment(Record):
-    """What ran between two marks: executed instructions, and executions per index into ``Trace.blocks``."""
-
-    instructions: int
-    executions: dict[int, int]
-
-
-class EmulatorInfo(Record):
+class EmulatorInfo(Record, frozen=True):
     """Which emulator ran: "qemu" or "renode", its version, the machine, the counter's interface version."""
 
     name: str
@@ -151,10 +172,17 @@ class EmulatorInfo(Record):
     counter: str | None
 
 
-class Trace(Record):
-    """One emulated run. Segment 0 runs from reset to the first mark, segment N from mark N to mark N+1 (or the end)."""
+class Trace(Record, frozen=True, eq=False):
+    """One emulated run. Segment 0 runs from reset to the first mark, segment N from mark N to mark N+1 (or the end).
+
+    The mark's first instruction belongs to the segment that it begins. Block i is straight-line code: its first
+    instruction is at ``block_addresses[i]`` and it holds ``block_instructions[i]`` instructions (int64 arrays).
+    ``ended_by`` is "end mark", "stop text" or "exit"; ``uart`` is everything that the firmware printed.
+    """
 
     emulator: EmulatorInfo
-    blocks: tuple[Block, ...]
+    block_addresses: IntArray
+    block_instructions: IntArray
     segments: tuple[Segment, ...]
+    ended_by: str
     uart: str
