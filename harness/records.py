@@ -96,10 +96,15 @@ class Uart(Record):
 
 
 class Machine(Record):
-    """An emulator's machine: the memory and console that firmware for it is linked against."""
+    """An emulator's machine: the memory and console that firmware for it is linked against.
+
+    ``vectors`` is the address of the vector table that the core boots from: ``flash.origin``, except where the core
+    boots from a small memory and the code lies in a larger one.
+    """
 
     qemu: str
     core: str
+    vectors: int
     flash: Region
     ram: Region
     uart: Uart
@@ -108,9 +113,10 @@ class Machine(Record):
 class Platform(Record):
     """A board or an emulator's machine, as its platform.toml says.
 
-    ``fpu`` is GCC's -mfpu name or None; ``ram_bytes`` is what a program can use contiguously for arena and stack;
-    ``wait_states`` are those of the flash at ``clock_hz``, None where no source was found. ``machines`` names the
-    platforms of kind "machine" that may stand in, the preferred one first (a machine names itself first).
+    ``kind`` is "board" or "machine"; ``fpu`` is GCC's -mfpu name or None; ``ram`` is what a program can use as one
+    piece for data, arena and stack; ``wait_states`` are those of the flash at ``clock_hz``, None where no source was
+    found. ``machines`` names the platforms of kind "machine" that may run its firmware, the preferred one first (a
+    machine names itself first); ``machine`` is None for a board.
     """
 
     name: str

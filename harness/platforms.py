@@ -1,0 +1,256 @@
+"""Load and validate platforms/<name>/platform.toml, the files that own every number about a board or a machine."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+from typing import Literal, NoReturn
+
+import msgspec
+
+from harness import cores
+from harness.errors import BadInputError
+from harness.paths import data_folder
+from harness.records import Machine, Platform, Region, Uart
+
+UART_KINDS = ("cmsdk", "nrf51")
+
+_KIB = 1024
+_ADDRESS_SPACE = 1 << 32
+_ALIGNMENT = 1024  # a vector table of up to 256 entries is aligned to its size
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    """Base of the tables of a platform.toml: a key that is not known is an error, not a default."""
+
+
+class _Cpu(_Table, kw_only=True):
+    core: str
+    fpu: str | None = None
+    dsp: bool
+    mve: bool
+    clock_hz: int
+
+
+class _Ram(_Table, kw_only=True):
+    origin: int
+    size_kib: int
+
+
+class _Flash(_Ram, kw_only=True):
+    wait_states: int | None = None
+
+
+class _Uart(_Table, kw_only=True):
+    kind: str
+    base: int
+
+
+class _Machine(_Table, kw_only=True):
+    qemu: str
+    vectors: int | None = None
+    uart: _Uart
+
+
+class _Sources(_Table, kw_only=True):
+    cpu: str
+    clock: str
+    flash: str
+    ram: str
+    wait_states: str | None = None
+    machine: str | None = None
+
+
+class _File(_Table, kw_only=True):
+    title: str
+    kind: Literal["board", "machine"]
+    stand_ins: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    cpu: _Cpu
+    flash: _Flash
+    ram: _Ram
+    machine: _Machine | None = None
+    sources: _Sources
+
+
+def names(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the platforms, sorted: the folders of ``folder`` (default: platforms/) that hold a platform.toml."""
+    root = folder or data_folder("platforms")
+    return tuple(sorted(path.parent.name for path in root.glob("*/platform.toml")))
+
+
+def load(name: str, folder: Path | None = None) -> Platform:
+    """The platform of that name, with the machines that may stand in checked too.
+
+    Raises:
+        BadInputError: there is no such platform, or a platform.toml is not valid; the message names file and key.
+    """
+    root = folder or data_folder("platforms")
+    known = names(root)
+    if name not in known:
+        raise BadInputError(f"unknown platform {name!r}{_nearest(name, known)}", hint="harness platforms lists them")
+    platform = _load_alone(root, name)
+    for stand_in in platform.machines:
+        if stand_in != name:
+            _check_stand_in(root, platform, stand_in, known)
+    return platform
+
+
+def all(folder: Path | None = None) -> tuple[Platform, ...]:
+    """Every platform, boards before machines, then by name.
+
+    Raises:
+        BadInputError: as ``load``.
+    """
+    return tuple(sorted((load(name, folder) for name in names(folder)), key=lambda found: (found.kind, found.name)))
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    wanted = name.lower()
+    near = [candidate for candidate in known if len(wanted) >= 3 and wanted in candidate]
+    near += [close for close in difflib.get_close_matches(wanted, known, n=3, cutoff=0.5) if close not in near]
+    return f"; nearest: {', '.join(near[:3])}" if near else ""
+
+
+def _load_alone(root: Path, name: str) -> Platform:
+    path = root / name / "platform.toml"
+    data = path.read_bytes()
+    try:
+        file = msgspec.toml.decode(data, type=_File)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{path}: {error}", hint="compare it with another platform.toml") from error
+    _check(path, file)
+    flash = Region(origin=file.flash.origin, size_bytes=file.flash.size_kib * _KIB)
+    ram = Region(origin=file.ram.origin, size_bytes=file.ram.size_kib * _KIB)
+    machine = None
+    if file.machine is not None:
+        vectors = file.machine.vectors
+        machine = Machine(
+            qemu=file.machine.qemu,
+            core=file.cpu.core,
+            vectors=flash.origin if vectors is None else vectors,
+            flash=flash,
+            ram=ram,
+            uart=Uart(kind=file.machine.uart.kind, base=file.machine.uart.base),
+        )
+    return Platform(
+        name=name,
+        title=file.title,
+        kind=file.kind,
+        core=file.cpu.core,
+        fpu=file.cpu.fpu,
+        dsp=file.cpu.dsp,
+        mve=file.cpu.mve,
+        clock_hz=file.cpu.clock_hz,
+        flash=flash,
+        ram=ram,
+        wait_states=file.flash.wait_states,
+        machines=file.stand_ins if machine is None else (name, *file.stand_ins),
+        machine=machine,
+        sources={key: text for key, text in msgspec.structs.asdict(file.sources).items() if text is not None},
+        notes=file.notes,
+        sha256=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn:
+    raise BadInputError(f"{path}: {key}: {why}", hint=hint)
+
+
+def _check(path: Path, file: _File) -> None:
+    """What the types cannot say about one file."""
+    if not file.title.strip():
+        _refuse(path, "title", "is empty")
+    _check_cpu(path, file.cpu)
+    for key, region in (("flash", file.flash), ("ram", file.ram)):
+        _check_region(path, key, region)
+    flash, ram = file.flash, file.ram
+    if flash.origin < ram.origin + ram.size_kib * _KIB and ram.origin < flash.origin + flash.size_kib * _KIB:
+        _refuse(path, "ram", f"overlaps flash: ram at {ram.origin:#010x}, flash at {flash.origin:#010x}")
+    if flash.wait_states is not None and not 0 <= flash.wait_states <= 15:
+        _refuse(path, "flash.wait_states", f"{flash.wait_states} is not in 0..15")
+    if (file.machine is not None) != (file.kind == "machine"):
+        _refuse(path, "machine", f'a table [machine] belongs to kind = "machine"; this is kind = {file.kind!r}')
+    if file.machine is not None:
+        _check_machine(path, file.machine, file)
+    elif not file.stand_ins:
+        _refuse(path, "stand_ins", "a board needs at least one machine that stands in for it")
+    _check_sources(path, file)
+
+
+def _check_cpu(path: Path, cpu: _Cpu) -> None:
+    try:
+        core = cores.get(cpu.core)
+        cores.check_fpu(cpu.core, cpu.fpu)
+    except BadInputError as error:
+        _refuse(path, "cpu.core" if cpu.core not in cores.CORES else "cpu.fpu", error.message, error.hint)
+    for key, stated, fact in (("dsp", cpu.dsp, core.dsp), ("mve", cpu.mve, core.mve)):
+        if stated != fact:
+            _refuse(path, f"cpu.{key}", f"{str(stated).lower()}, but {cpu.core} has {'it' if fact else 'none'}")
+    if cpu.clock_hz <= 0:
+        _refuse(path, "cpu.clock_hz", f"{cpu.clock_hz} is not above 0")
+
+
+def _check_region(path: Path, key: str, region: _Ram) -> None:
+    if region.size_kib <= 0:
+        _refuse(path, f"{key}.size_kib", f"{region.size_kib} is not above 0")
+    _check_address(path, f"{key}.origin", region.origin)
+    if region.origin + region.size_kib * _KIB > _ADDRESS_SPACE:
+        _refuse(path, f"{key}.size_kib", f"{region.size_kib} KiB at {region.origin:#010x} end beyond 32-bit addresses")
+
+
+def _check_address(path: Path, key: str, address: int) -> None:
+    if not 0 <= address < _ADDRESS_SPACE:
+        _refuse(path, key, f"{address:#x} is not a 32-bit address")
+    if address % _ALIGNMENT:
+        _refuse(path, key, f"{address:#010x} is not a multiple of {_ALIGNMENT}")
+
+
+def _check_machine(path: Path, machine: _Machine, file: _File) -> None:
+    if not machine.qemu.strip():
+        _refuse(path, "machine.qemu", "is empty")
+    if machine.vectors is not None:
+        _check_address(path, "machine.vectors", machine.vectors)
+        if _holds(file.ram, machine.vectors):
+            _refuse(path, "machine.vectors", f"{machine.vectors:#010x} lies in ram")
+    if machine.uart.kind not in UART_KINDS:
+        _refuse(path, "machine.uart.kind", f"unknown UART {machine.uart.kind!r}", f"one of {', '.join(UART_KINDS)}")
+    _check_address(path, "machine.uart.base", machine.uart.base)
+    for key, region in (("flash", file.flash), ("ram", file.ram)):
+        if _holds(region, machine.uart.base):
+            _refuse(path, "machine.uart.base", f"{machine.uart.base:#010x} lies in {key}")
+
+
+def _holds(region: _Ram, address: int) -> bool:
+    return region.origin <= address < region.origin + region.size_kib * _KIB
+
+
+def _check_sources(path: Path, file: _File) -> None:
+    """Every group of numbers names its source, and no source is named for numbers that are not there."""
+    for key, present in (
+        ("cpu", True),
+        ("clock", True),
+        ("flash", True),
+        ("ram", True),
+        ("wait_states", file.flash.wait_states is not None),
+        ("machine", file.machine is not None),
+    ):
+        text: str | None = getattr(file.sources, key)
+        if present and not (text or "").strip():
+            _refuse(path, f"sources.{key}", "says nothing; every number needs its source")
+        if not present and text is not None:
+            _refuse(path, f"sources.{key}", "names a source for a number that is not there")
+
+
+def _check_stand_in(root: Path, platform: Platform, stand_in: str, known: tuple[str, ...]) -> None:
+    path = root / platform.name / "platform.toml"
+    if stand_in not in known:
+        _refuse(path, "stand_ins", f"no platform {stand_in!r}{_nearest(stand_in, known)}")
+    machine = _load_alone(root, stand_in)
+    if machine.machine is None:
+        _refuse(path, "stand_ins", f"{stand_in!r} is a board; an emulator's machine is needed")
+    if machine.core not in cores.get(platform.core).runs_on:
+        _refuse(path, "stand_ins", f"{stand_in!r} has a {machine.core}, which does not run {platform.core} code")
+    if not cores.fpu_executes(machine.fpu, platform.fpu):
+        _refuse(path, "stand_ins", f"{stand_in!r} has FPU {machine.fpu}, which does not run {platform.fpu} code")
