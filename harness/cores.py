@@ -6,7 +6,7 @@ from harness.errors import BadInputError
 from harness.records import Record
 
 
-class Core(Record):
+class Core(Record, frozen=True):
     """One core.
 
     ``thumb`` is 1 for ARMv6-M (16-bit instructions and BL only) and 2 for the rest. ``fpus`` are GCC's -mfpu names that

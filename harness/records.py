@@ -81,21 +81,21 @@ class Model(Record):
 # --- platform --------------------------------------------------------------------------------------------------------
 
 
-class Region(Record):
+class Region(Record, frozen=True):
     """A memory region: first address and size in bytes."""
 
     origin: int
     size_bytes: int
 
 
-class Uart(Record):
+class Uart(Record, frozen=True):
     """The console UART: ``kind`` names the driver in firmware/hal ("cmsdk", "nrf51"), ``base`` its first register."""
 
     kind: str
     base: int
 
 
-class Machine(Record):
+class Machine(Record, frozen=True):
     """An emulator's machine: the memory and console that firmware for it is linked against.
 
     ``vectors`` is the address of the vector table that the core boots from: ``flash.origin``, except where the core
@@ -110,7 +110,7 @@ class Machine(Record):
     uart: Uart
 
 
-class Platform(Record):
+class Platform(Record, frozen=True):
     """A board or an emulator's machine, as its platform.toml says.
 
     ``kind`` is "board" or "machine"; ``fpu`` is GCC's -mfpu name or None; ``ram`` is what a program can use as one
