@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * A QEMU TCG plugin that counts executed instructions exactly, per translated block and per segment between marks.
+ *
+ * It is loaded into QEMU and therefore under QEMU's licence; the rest of the project only starts QEMU as a program.
+ * Built by plugin.py with the host's compiler; -DPLUGIN_API=N is the plugin API version that is declared to QEMU:
+ *   1       up to QEMU 8.2: an inline add works on a plain pointer
+ *   2 ...   from QEMU 9.0: an inline add works on a "scoreboard", an array with one element per vCPU
+ * The prototypes below are the few that are needed: Debian does not ship QEMU's header. qemu_plugin_insn_data is avoided
+ * on purpose, its arguments changed between API 2 and 3.
+ *
+ * Arguments: out=FILE  mark=ADDRESS  [end=ADDRESS]   (numbers as strtoull reads them, no Thumb bit)
+ *            probe=on  QEMU exits with 0 at once: it accepts this plugin
+ * The format of FILE is described in counts.py.
+ *
+ * How it counts. Each translated block gets one inline add at its start, so a block counts once per entry, before its
+ * first instruction. A block is divided where the mark or the end lies inside it; the part that starts at the mark is
+ * counted by the mark's callback, after the cut, so it belongs to the new segment. QEMU takes interrupts between blocks
+ * and ends a block at SVC, UDF, BKPT and WFI; a block that is left early by a faulting load or store counts in full.
+ *
+ * Device accesses. Since QEMU 8.1.2 an access to a device in the middle of a block abandons the block before the
+ * access, runs the one instruction alone in a block that plugins may instrument for memory accesses only, and goes on in
+ * a new block, which counts the remaining instructions again. The accesses of such one-instruction blocks are recorded
+ * (section IO), so that counts.py can take those repeated entries off.
+ */
+#define _POSIX_C_SOURCE 200809L
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- QEMU's plugin interface ------------------------------------------------------------------------------------- */
+
+#define EXPORT __attribute__((visibility("default")))
+
+typedef uint64_t qemu_plugin_id_t;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+
+typedef struct {
+  const char *target_name;
+  struct {
+    int min, cur;
+  } version;
+  bool system_emulation;
+  union {
+    struct {
+      int smp_vcpus, max_vcpus;
+    } system;
+  };
+} qemu_info_t;
+
+enum { INLINE_ADD_U64 = 0 };
+enum { CALLBACK_NO_REGISTERS = 0 };
+enum { MEMORY_READ_AND_WRITE = 3 };
+
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
+
+#if PLUGIN_API == 1
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int, void *, uint64_t);
+void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *, int, int, void *, uint64_t);
+#else
+struct qemu_plugin_scoreboard;
+typedef struct {
+  struct qemu_plugin_scoreboard *score;
+  size_t offset;
+} qemu_plugin_u64;
+struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t);
+void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *, unsigned);
+void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *, int, qemu_plugin_u64, uint64_t);
+void qemu_plugin_register_vcpu_mem_inline_per_vcpu(struct qemu_plugin_insn *, int, int, qemu_plugin_u64, uint64_t);
+#endif
+
+EXPORT int qemu_plugin_version = PLUGIN_API;
+
+/* ---- counters: numbered, never moved, in chunks ------------------------------------------------------------------ */
+
+enum { CHUNK = 512, MAX_CHUNKS = 8192 };
+
+#if PLUGIN_API == 1
+typedef uint64_t *chunk_t;
+#else
+typedef struct qemu_plugin_scoreboard *chunk_t;
+#endif
+
+typedef struct {
+  chunk_t chunks[MAX_CHUNKS];
+  size_t used;
+} counters_t;
+
+static void die(const char *what) {
+  fprintf(stderr, "counter: %s: %s\n", what, strerror(errno));
+  _exit(1);
+}
+
+static void *grown(void *old, size_t bytes) {
+  void *memory = realloc(old, bytes);
+  if (!memory) die("memory");
+  return memory;
+}
+
+static size_t new_counter(counters_t *counters) {
+  if (counters->used % CHUNK == 0) {
+    size_t number = counters->used / CHUNK;
+    if (number == MAX_CHUNKS) {
+      errno = ENOMEM;
+      die("too many translated blocks");
+    }
+#if PLUGIN_API == 1
+    counters->chunks[number] = calloc(CHUNK, sizeof(uint64_t));
+#else
+    counters->chunks[number] = qemu_plugin_scoreboard_new(CHUNK * sizeof(uint64_t));
+#endif
+    if (!counters->chunks[number]) die("memory");
+  }
+  return counters->used++;
+}
+
+/* The CHUNK values of chunk `number`, of the only vCPU. */
+static uint64_t *values(const counters_t *counters, size_t number) {
+#if PLUGIN_API == 1
+  return counters->chunks[number];
+#else
+  return qemu_plugin_scoreboard_find(counters->chunks[number], 0);
+#endif
+}
+
+static uint64_t *value(const counters_t *counters, size_t index) {
+  return values(counters, index / CHUNK) + index % CHUNK;
+}
+
+static void count_block(struct qemu_plugin_tb *tb, const counters_t *counters, size_t index) {
+#if PLUGIN_API == 1
+  qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, value(counters, index), 1);
+#else
+  qemu_plugin_u64 entry = {counters->chunks[index / CHUNK], index % CHUNK * sizeof(uint64_t)};
+  qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, INLINE_ADD_U64, entry, 1);
+#endif
+}
+
+static void count_accesses(struct qemu_plugin_insn *insn, const counters_t *counters, size_t index) {
+#if PLUGIN_API == 1
+  qemu_plugin_register_vcpu_mem_inline(insn, MEMORY_READ_AND_WRITE, INLINE_ADD_U64, value(counters, index), 1);
+#else
+  qemu_plugin_u64 entry = {counters->chunks[index / CHUNK], index % CHUNK * sizeof(uint64_t)};
+  qemu_plugin_register_vcpu_mem_inline_per_vcpu(insn, MEMORY_READ_AND_WRITE, INLINE_ADD_U64, entry, 1);
+#endif
+}
+
+/* ---- blocks: one entry per (address, instructions), however often it is translated ------------------------------- */
+
+typedef struct {
+  uint64_t address, instructions;
+} block_t;
+
+static counters_t entries; /* entries of block i, since the last cut */
+static block_t *blocks;
+static size_t blocks_capacity, blocks_written;
+static size_t *slots; /* open addressing: index + 1, 0 is free */
+static size_t slots_size;
+
+static size_t slot_of(block_t block) {
+  uint64_t hash = (block.address * 512 + block.instructions) * UINT64_C(0x9E3779B97F4A7C15);
+  size_t slot = (size_t)(hash >> 20) & (slots_size - 1);
+  while (slots[slot]) {
+    const block_t *there = &blocks[slots[slot] - 1];
+    if (there->address == block.address && there->instructions == block.instructions) break;
+    slot = (slot + 1) & (slots_size - 1);
+  }
+  return slot;
+}
+
+static size_t block_index(block_t block) {
+  if (entries.used * 2 >= slots_size) {
+    slots_size = slots_size ? slots_size * 2 : 4096;
+    free(slots);
+    slots = calloc(slots_size, sizeof *slots);
+    if (!slots) die("memory");
+    for (size_t i = 0; i < entries.used; i++) slots[slot_of(blocks[i])] = i + 1;
+  }
+  size_t slot = slot_of(block);
+  if (!slots[slot]) {
+    if (entries.used == blocks_capacity) {
+      blocks_capacity = blocks_capacity ? blocks_capacity * 2 : 2048;
+      blocks = grown(blocks, blocks_capacity * sizeof *blocks);
+    }
+    blocks[entries.used] = block;
+    slots[slot] = new_counter(&entries) + 1;
+  }
+  return slots[slot] - 1;
+}
+
+/* ---- one-instruction blocks: their entries and memory accesses, per translation ---------------------------------- */
+
+static counters_t single_entries, single_accesses; /* entries: since the start; accesses: since the last cut */
+static uint64_t *single_addresses;
+static size_t single_capacity;
+
+static void watch_single(struct qemu_plugin_tb *tb) {
+  struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, 0);
+  size_t index = new_counter(&single_entries);
+  new_counter(&single_accesses);
+  if (index == single_capacity) {
+    single_capacity = single_capacity ? single_capacity * 2 : 512;
+    single_addresses = grown(single_addresses, single_capacity * sizeof *single_addresses);
+  }
+  single_addresses[index] = qemu_plugin_insn_vaddr(insn);
+  count_block(tb, &single_entries, index); /* QEMU ignores this in a block for memory accesses only */
+  count_accesses(insn, &single_accesses, index);
+}
+
+/* ---- the output file --------------------------------------------------------------------------------------------- */
+
+enum { SECTION_BLOCKS = 1, SECTION_IO = 2, SECTION_SEGMENT = 3, SECTION_END = 4 };
+enum { ENDED_AT_ADDRESS = 1, ENDED_BY_EXIT = 2 };
+
+static FILE *file;
+static uint64_t *words;
+static size_t words_used, words_capacity;
+
+static void put(uint64_t word) {
+  if (words_used == words_capacity) {
+    words_capacity = words_capacity ? words_capacity * 2 : 8192;
+    words = grown(words, words_capacity * sizeof *words);
+  }
+  words[words_used++] = word;
+}
+
+static void begin_section(uint64_t kind) {
+  words_used = 0;
+  put(kind);
+  put(0);
+}
+
+static void end_section(void) {
+  words[1] = words_used - 2;
+  if (fwrite(words, sizeof *words, words_used, file) != words_used) die("writing the counts");
+}
+
+static uint64_t segment_start; /* address of the mark that began the segment; 0: reset */
+
+static void write_segment(void) {
+  if (blocks_written < entries.used) {
+    begin_section(SECTION_BLOCKS);
+    for (; blocks_written < entries.used; blocks_written++) {
+      put(blocks[blocks_written].address);
+      put(blocks[blocks_written].instructions);
+    }
+    end_section();
+  }
+  begin_section(SECTION_IO);
+  for (size_t i = 0; i < single_accesses.used; i++) {
+    uint64_t *accesses = value(&single_accesses, i);
+    if (*accesses && !*value(&single_entries, i)) {
+      put(single_addresses[i]);
+      put(*accesses);
+    }
+    *accesses = 0;
+  }
+  if (words_used > 2) end_section();
+  begin_section(SECTION_SEGMENT);
+  put(segment_start);
+  for (size_t first = 0; first < entries.used; first += CHUNK) {
+    uint64_t *counts = values(&entries, first / CHUNK);
+    for (size_t i = 0; i < CHUNK; i++) {
+      if (counts[i]) {
+        put(first + i);
+        put(counts[i]);
+        counts[i] = 0;
+      }
+    }
+  }
+  end_section();
+}
+
+static void finish(uint64_t reason) {
+  if (!file) return;
+  write_segment();
+  begin_section(SECTION_END);
+  put(reason);
+  end_section();
+  if (fclose(file)) die("writing the counts");
+  file = NULL;
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------------ */
+
+static bool has_end;
+static uint64_t mark_address, end_address;
+
+static void at_mark(unsigned vcpu, void *user) {
+  (void)vcpu;
+  if (file) write_segment();
+  segment_start = mark_address;
+  *value(&entries, (size_t)(uintptr_t)user) += 1;
+}
+
+static void at_end(unsigned vcpu, void *user) {
+  (void)vcpu, (void)user;
+  if (!file) return;
+  finish(ENDED_AT_ADDRESS);
+  kill(getpid(), SIGTERM); /* QEMU's own way out: it closes the UART's file and exits with 0 */
+}
+
+static void at_exit(qemu_plugin_id_t id, void *user) {
+  (void)id, (void)user;
+  finish(ENDED_BY_EXIT);
+}
+
+static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
+  (void)id;
+  size_t length = qemu_plugin_tb_n_insns(tb);
+  size_t next = length; /* first instruction of the part after the current one */
+  for (size_t i = length; i-- > 0;) {
+    struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+    uint64_t address = qemu_plugin_insn_vaddr(insn);
+    bool is_mark = address == mark_address, is_end = has_end && address == end_address;
+    if (i != 0 && !is_mark && !is_end) continue;
+    if (is_end) {
+      qemu_plugin_register_vcpu_insn_exec_cb(insn, at_end, CALLBACK_NO_REGISTERS, NULL);
+    } else {
+      size_t index = block_index((block_t){address, next - i});
+      if (is_mark) {
+        qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, CALLBACK_NO_REGISTERS, (void *)(uintptr_t)index);
+      } else {
+        count_block(tb, &entries, index);
+      }
+    }
+    next = i;
+  }
+  if (length == 1) watch_single(tb);
+}
+
+EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
+  const char *out = NULL;
+  bool has_mark = false;
+  for (int i = 0; i < argc; i++) {
+    if (strcmp(argv[i], "probe=on") == 0) _exit(0);
+    if (strncmp(argv[i], "out=", 4) == 0) {
+      out = argv[i] + 4;
+    } else if (strncmp(argv[i], "mark=", 5) == 0) {
+      mark_address = strtoull(argv[i] + 5, NULL, 0);
+      has_mark = true;
+    } else if (strncmp(argv[i], "end=", 4) == 0) {
+      end_address = strtoull(argv[i] + 4, NULL, 0);
+      has_end = true;
+    } else {
+      fprintf(stderr, "counter: unknown argument %s\n", argv[i]);
+      return 1;
+    }
+  }
+  if (!out || !has_mark || !info->system_emulation || info->system.smp_vcpus != 1) {
+    fprintf(stderr, "counter: needs out=FILE, mark=ADDRESS and a machine with one vCPU\n");
+    return 1;
+  }
+  file = fopen(out, "wb");
+  if (!file) {
+    fprintf(stderr, "counter: %s: %s\n", out, strerror(errno));
+    return 1;
+  }
+  static const char magic[8] = "TFLMCNT";
+  static const uint64_t format = 1;
+  if (fwrite(magic, sizeof magic, 1, file) != 1 || fwrite(&format, sizeof format, 1, file) != 1) {
+    die("writing the counts");
+  }
+  qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
+  qemu_plugin_register_atexit_cb(id, at_exit, NULL);
+  return 0;
+}
