@@ -1,0 +1,45 @@
+/* What a firmware image carries besides the program: the model, the operators that it uses, its inputs.
+ * On Cortex-M a generated image.c and image.S provide it, on the host the native target reads it from files. */
+#ifndef HARNESS_IMAGE_H_
+#define HARNESS_IMAGE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One entry of the operator table; defined in kernels/ops_*.cc. */
+struct harness_op;
+
+struct harness_input {
+  const uint8_t *data;
+  size_t size;
+};
+
+struct harness_image {
+  const uint8_t *model;                 /* the .tflite file, 16-byte aligned */
+  const struct harness_op *const *ops;  /* the operators that it needs */
+  size_t op_count;
+  const struct harness_input *inputs;   /* one per model input, in its order */
+  size_t input_count;
+  uint32_t *crcs;                       /* room for one CRC-32 per operator of the graph */
+  size_t node_count;
+  int dump_node;                        /* operator whose outputs are printed in full, or -1 */
+};
+
+extern const struct harness_image *firmware_image(void);
+
+/* The applications; an image's harness_app() calls one of them. Each returns the status to end with. */
+int app_profile(void);
+int app_size_arena(void);
+
+/* Provided by the image: which application this is. */
+int harness_app(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HARNESS_IMAGE_H_ */

@@ -1,0 +1,63 @@
+#include "session.h"
+
+#include <new>
+
+#include "hal.h"
+#include "print.h"
+#include "wire.h"
+
+/* Of the kernel set that is linked in (kernels/ops.cc). */
+extern "C" const char harness_kernels[];
+
+namespace harness {
+namespace {
+
+alignas(Resolver) unsigned char resolver_memory[sizeof(Resolver)];
+alignas(tflite::MicroInterpreter) unsigned char interpreter_memory[sizeof(tflite::MicroInterpreter)];
+alignas(Reporter) unsigned char reporter_memory[sizeof(Reporter)];
+
+}  // namespace
+
+int Reporter::Report(const char *format, va_list) {
+  if (quiet) return 0;
+  print_begin(WIRE_LOG);
+  hal_write(" text=", 6);
+  for (const char *c = format; *c != '\0'; ++c) {
+    if (*c != '\n' && *c != '\r') hal_write(c, 1);
+  }
+  print_end();
+  return 0;
+}
+
+// Objects with virtual functions live in static memory and are made on first use: a static constructor would run
+// before the console is up, and its guard and destructor are code that a product would not have.
+Reporter *reporter() {
+  static Reporter *made = nullptr;
+  if (made == nullptr) made = new (reporter_memory) Reporter;
+  return made;
+}
+
+void PrintBegin() {
+  print_begin(WIRE_BEGIN);
+  print_unsigned("wire", WIRE_VERSION);
+  print_text("tflm", HARNESS_TFLM_VINTAGE);
+  print_text("kernels", harness_kernels);
+  print_end();
+}
+
+int PrintError(const char *stage, int node) {
+  print_begin(WIRE_ERROR);
+  print_text("stage", stage);
+  print_signed("node", node);
+  print_end();
+  return WIRE_STATUS_ERROR;
+}
+
+tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size) {
+  Resolver::progress = Progress();
+  auto *resolver = new (resolver_memory) Resolver(image);
+  return new (interpreter_memory) tflite::MicroInterpreter(tflite::GetModel(image->model), *resolver, hal_arena(),
+                                                           arena_size, reporter());
+}
+
+}  // namespace harness

@@ -1,0 +1,35 @@
+// A model on an interpreter: what both applications share.
+#ifndef HARNESS_SESSION_H_
+#define HARNESS_SESSION_H_
+
+#include "image.h"
+#include "resolver.h"
+#include "tensorflow/lite/micro/micro_interpreter.h"
+
+namespace harness {
+
+// Prints TFLM's messages without their arguments: this vintage passes a va_list where it means the arguments
+// themselves, so what it would print in their place is noise.
+class Reporter : public tflite::ErrorReporter {
+ public:
+  int Report(const char *format, va_list arguments) override;
+  bool quiet = false;
+
+ private:
+  TF_LITE_REMOVE_VIRTUAL_DELETE
+};
+
+Reporter *reporter();
+
+// "@begin ..." with the vintage and kernel set that the library was built for.
+void PrintBegin();
+
+// "@error stage=... node=..."; returns the status to end with.
+int PrintError(const char *stage, int node);
+
+// Makes the interpreter in static memory, on the first `arena_size` bytes of the arena.
+tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size);
+
+}  // namespace harness
+
+#endif  // HARNESS_SESSION_H_

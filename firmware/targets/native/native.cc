@@ -1,0 +1,97 @@
+// The host target: model and inputs come from files, all operators are linked in, the console is standard output.
+//
+//   harness-native MODEL DUMP-NODE [INPUT ...]
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "hal.h"
+#include "harness_op.h"
+#include "image.h"
+#include "mark.h"
+
+#define HARNESS_STOCK_OP(NAME) extern "C" const harness_op harness_op_##NAME;
+#include "op_list.h"
+#undef HARNESS_STOCK_OP
+extern "C" const harness_op harness_op_MEAN, harness_op_CONV_2D, harness_op_DEPTHWISE_CONV_2D,
+    harness_op_FULLY_CONNECTED, harness_op_AVERAGE_POOL_2D, harness_op_MAX_POOL_2D;
+
+namespace {
+
+const harness_op *const kOps[] = {
+#define HARNESS_STOCK_OP(NAME) &harness_op_##NAME,
+#include "op_list.h"
+#undef HARNESS_STOCK_OP
+    &harness_op_MEAN,           &harness_op_CONV_2D,        &harness_op_DEPTHWISE_CONV_2D,
+    &harness_op_FULLY_CONNECTED, &harness_op_AVERAGE_POOL_2D, &harness_op_MAX_POOL_2D,
+};
+
+// Pages of the arena that nothing touches cost nothing.
+constexpr size_t kArenaBytes = size_t{256} << 20;
+constexpr size_t kMostNodes = 65536;
+uint8_t *arena;
+uint32_t crcs[kMostNodes];
+std::vector<harness_input> inputs;
+harness_image image;
+
+// Reads a file into memory that is aligned as the firmware's model is.
+harness_input ReadFile(const char *path) {
+  FILE *file = std::fopen(path, "rb");
+  if (file == nullptr) {
+    std::perror(path);
+    std::exit(3);
+  }
+  std::fseek(file, 0, SEEK_END);
+  size_t size = static_cast<size_t>(std::ftell(file));
+  std::rewind(file);
+  auto *data = static_cast<uint8_t *>(::aligned_alloc(16, (size + 16) / 16 * 16));
+  if (data == nullptr || std::fread(data, 1, size, file) != size) {
+    std::fprintf(stderr, "%s: cannot be read\n", path);
+    std::exit(3);
+  }
+  std::fclose(file);
+  return {data, size};
+}
+
+}  // namespace
+
+extern "C" {
+
+int firmware_main(void);
+
+const harness_image *firmware_image(void) { return &image; }
+int harness_app(void) { return app_profile(); }
+void harness_mark(void) {}
+
+void hal_init(void) {}
+void hal_write(const char *bytes, size_t size) { std::fwrite(bytes, 1, size, stdout); }
+uint32_t hal_stack_used(void) { return HAL_STACK_UNKNOWN; }
+uint32_t hal_stack_reserved(void) { return HAL_STACK_UNKNOWN; }
+uint8_t *hal_arena(void) { return arena; }
+size_t hal_arena_size(void) { return kArenaBytes; }
+void hal_end(int status) { std::exit(status); }
+}
+
+int main(int argc, char **argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: %s MODEL DUMP-NODE [INPUT ...]\n", argv[0]);
+    return 3;
+  }
+  arena = static_cast<uint8_t *>(::aligned_alloc(16, kArenaBytes));
+  if (arena == nullptr) {
+    std::fprintf(stderr, "no memory for an arena of %zu bytes\n", kArenaBytes);
+    return 3;
+  }
+  for (int i = 3; i < argc; ++i) inputs.push_back(ReadFile(argv[i]));
+  image.model = ReadFile(argv[1]).data;
+  image.ops = kOps;
+  image.op_count = sizeof kOps / sizeof kOps[0];
+  image.inputs = inputs.data();
+  image.input_count = inputs.size();
+  image.crcs = crcs;
+  image.node_count = kMostNodes;
+  image.dump_node = std::atoi(argv[2]);
+  return firmware_main();
+}
