@@ -1,0 +1,1 @@
+//! Empty: the package exists for its dependency, whose sources are what is wanted (see Cargo.toml).
