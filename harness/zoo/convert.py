@@ -124,6 +124,11 @@ def convert(
     converter.optimizations = [getattr(tensorflow.lite.Optimize, name) for name in stated["optimizations"]]
     converter.target_spec.supported_ops = [getattr(tensorflow.lite.OpsSet, name) for name in stated["supported_ops"]]
     if dtype == "int8":
+        if _loops(tensorflow.keras, model):
+            raise BadInputError(
+                f"{model.name!r} has a recurrent layer that runs as a loop",
+                "set unroll=True: TensorFlow's calibrator crashes the process on loops, and the packaged TFLM has none",
+            )
         samples = _samples(model, shapes, representative)
         converter.representative_dataset = lambda: iter(samples)
         converter.inference_input_type = converter.inference_output_type = getattr(tensorflow, stated["io"])
@@ -168,6 +173,14 @@ def _input_shapes(model: Any) -> list[tuple[int, ...]]:
                 "give the batch and every other dimension a size: Input(shape, batch_size=1)",
             )
     return shapes
+
+
+def _loops(keras: Any, layer: Any) -> bool:
+    """Whether the layer, or one within it (models, wrappers, bidirectional layers), becomes a WHILE operator."""
+    if isinstance(layer, keras.layers.RNN):
+        return not layer.unroll
+    inner = [*getattr(layer, "layers", ()), getattr(layer, "layer", None), getattr(layer, "forward_layer", None)]
+    return any(_loops(keras, child) for child in inner if child is not None)
 
 
 def _samples(
