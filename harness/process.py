@@ -6,9 +6,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from harness.records import Record
 
@@ -31,10 +33,12 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     stop_when: Callable[[], bool] | None = None,
+    on_line: Callable[[str], None] | None = None,
 ) -> Finished:
     """Run a program to its end, to its time limit, or until ``stop_when`` (polled every 20 ms) is true.
 
-    The program gets its own session, so that it and everything it started is ended together, also on Ctrl-C.
+    ``on_line`` is called with each line of standard output as it comes, from another thread. The program gets its own
+    session, so that it and everything it started is ended together, also on Ctrl-C.
 
     Raises:
         FileNotFoundError: there is no such program.
@@ -49,13 +53,13 @@ def run(
         env=None if environment is None else {**os.environ, **environment},
         start_new_session=True,
     )
+    stdout, stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
     timed_out = stopped = False
     try:
         while True:
             remaining = time_limit_s - (time.monotonic() - started)
-            wait = remaining if stop_when is None else min(remaining, 0.02)
             try:
-                stdout, stderr = process.communicate(timeout=max(wait, 0.0))
+                process.wait(timeout=max(remaining if stop_when is None else min(remaining, 0.02), 0.0))
                 break
             except subprocess.TimeoutExpired:
                 if stop_when is not None and stop_when():
@@ -65,19 +69,41 @@ def run(
                 else:
                     continue
                 end_tree(process)
-                stdout, stderr = process.communicate()
                 break
     except BaseException:
         end_tree(process)
         raise
     return Finished(
         returncode=process.returncode,
-        stdout=stdout.decode(errors="replace"),
-        stderr=stderr.decode(errors="replace"),
+        stdout=stdout.text(),
+        stderr=stderr.text(),
         seconds=time.monotonic() - started,
         timed_out=timed_out,
         stopped=stopped,
     )
+
+
+class _Reader(threading.Thread):
+    """Drains one pipe, so that the program never blocks on it."""
+
+    def __init__(self, pipe: IO[bytes] | None, on_line: Callable[[str], None] | None) -> None:
+        super().__init__(daemon=True)
+        assert pipe is not None
+        self._pipe = pipe
+        self._on_line = on_line
+        self._chunks: list[bytes] = []
+        self.start()
+
+    def run(self) -> None:
+        for line in self._pipe:
+            self._chunks.append(line)
+            if self._on_line is not None:
+                self._on_line(line.decode(errors="replace").rstrip("\n"))
+
+    def text(self) -> str:
+        """What was read; waits for the pipe's end, but not for a program that left its group and kept the pipe."""
+        self.join(timeout=5.0)
+        return b"".join(self._chunks).decode(errors="replace")
 
 
 def end_tree(process: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:

@@ -18,10 +18,14 @@ struct harness_input {
   size_t size;
 };
 
+/* Pointers' worth of memory that the resolver needs for each operator of the table. */
+#define HARNESS_WRAPPER_POINTERS 9
+
 struct harness_image {
   const uint8_t *model;                 /* the .tflite file, 16-byte aligned */
   const struct harness_op *const *ops;  /* the operators that it needs */
   size_t op_count;
+  void *(*wrappers)[HARNESS_WRAPPER_POINTERS]; /* one per entry of the table */
   const struct harness_input *inputs;   /* one per model input, in its order */
   size_t input_count;
   uint32_t *crcs;                       /* room for one CRC-32 per operator of the graph */

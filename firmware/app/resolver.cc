@@ -28,21 +28,20 @@ void DumpOutputs(const TfLiteContext *context, const TfLiteNode *node, int index
 Progress Resolver::progress;
 
 Resolver::Resolver(const harness_image *image) : image_(image) {
-  for (size_t i = 0; i < image->op_count && i < kMaxOps; ++i) {
-    const harness_op *op = image->ops[i];
-    const TfLiteRegistration *kernel = op->registration();
-    wrapped_[i].kernel = kernel;
-    wrapped_[i].seen = *kernel;
-    wrapped_[i].seen.builtin_code = op->builtin;
-    wrapped_[i].seen.prepare = Prepare;
-    wrapped_[i].seen.invoke = Invoke;
+  for (size_t i = 0; i < image->op_count; ++i) {
+    Wrapped *wrapped = At(i);
+    wrapped->kernel = image->ops[i]->registration();
+    wrapped->seen = *wrapped->kernel;
+    wrapped->seen.builtin_code = image->ops[i]->builtin;
+    wrapped->seen.prepare = Prepare;
+    wrapped->seen.invoke = Invoke;
   }
 }
 
 // Versions are checked on the host before the build: a version says which options may occur, not which kernel to take.
 const TfLiteRegistration *Resolver::FindOp(tflite::BuiltinOperator op, int) const {
-  for (size_t i = 0; i < image_->op_count && i < kMaxOps; ++i) {
-    if (image_->ops[i]->builtin == op) return &wrapped_[i].seen;
+  for (size_t i = 0; i < image_->op_count; ++i) {
+    if (image_->ops[i]->builtin == op) return &At(i)->seen;
   }
   return nullptr;
 }

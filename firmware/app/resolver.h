@@ -29,20 +29,20 @@ class Resolver : public tflite::MicroOpResolver {
   static Progress progress;
 
  private:
-  static constexpr size_t kMaxOps = 64;
-
   // The wrapper is what the interpreter sees; the kernel's own registration stands behind it in memory.
   struct Wrapped {
     TfLiteRegistration seen;
     const TfLiteRegistration *kernel;
   };
+  static_assert(sizeof(Wrapped) <= sizeof(void *[HARNESS_WRAPPER_POINTERS]), "the image gives too little memory");
+
+  Wrapped *At(size_t index) const { return reinterpret_cast<Wrapped *>(image_->wrappers[index]); }
 
   static const TfLiteRegistration *Kernel(const TfLiteNode *node);
   static TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
   static TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
 
   const harness_image *image_;
-  Wrapped wrapped_[kMaxOps];
 
   TF_LITE_REMOVE_VIRTUAL_DELETE
 };

@@ -18,9 +18,9 @@
  * counted by the mark's callback, after the cut, so it belongs to the new segment. QEMU takes interrupts between blocks
  * and ends a block at SVC, UDF, BKPT and WFI; a block that is left early by a faulting load or store counts in full.
  *
- * Device accesses. Since QEMU 8.1.2 an access to a device in the middle of a block abandons the block before the
- * access, runs the one instruction alone in a block that plugins may instrument for memory accesses only, and goes on in
- * a new block, which counts the remaining instructions again. The accesses of such one-instruction blocks are recorded
+ * Device accesses. QEMU 10.0 (7.2 does not) abandons a block before an access to a device in its middle, runs the one
+ * instruction alone in a block that plugins may instrument for memory accesses only, and goes on in a new block, which
+ * counts the remaining instructions again. The accesses of such one-instruction blocks are recorded
  * (section IO), so that counts.py can take those repeated entries off.
  */
 #define _POSIX_C_SOURCE 200809L

@@ -15,9 +15,11 @@ kind     name        words
 4        END         1: reached the end's address, 2: QEMU ended otherwise. A file without it is incomplete
 =======  ==========  ===================================================================================================
 
-Repeated entries: where a block is abandoned before an instruction that accesses a device, QEMU (8.1.2 and newer) runs
-that instruction alone, uncounted, and enters a new block after it, so the rest of the abandoned block is counted twice.
-The entries of blocks that begin right after such an instruction are therefore reduced by the times that it ran alone.
+Repeated entries: where a block is abandoned before an instruction that accesses a device, QEMU (10.0 does so, 7.2 does
+not) runs that instruction alone, uncounted, and enters a new block after it, so the rest of the abandoned block is
+counted twice. The entries of blocks that begin right after such an instruction are therefore reduced by the times that
+it ran alone. Nothing was counted twice where the abandoned block ended with that instruction anyway: at the end of a
+page, and before a mark or the end's address, where the plugin divides blocks.
 """
 
 from __future__ import annotations
@@ -47,12 +49,13 @@ class Counts(Record, frozen=True, eq=False):
     ended_by: str
 
 
-def read(path: Path, after: Callable[[int], int], boundaries: frozenset[int]) -> Counts:
+def read(path: Path, after: Callable[[int], int | None], boundaries: frozenset[int]) -> Counts:
     """Read the file that the plugin wrote.
 
     Args:
         path: the file.
-        after: the address after the instruction at an address; called only for those that access a device alone.
+        after: where a block goes on after the load or store at an address, None if it ends there; called only for
+            instructions that ran alone.
         boundaries: addresses of the mark and the end, where the plugin divides blocks itself.
 
     Raises:
@@ -112,16 +115,15 @@ def read(path: Path, after: Callable[[int], int], boundaries: frozenset[int]) ->
     )
 
 
-def alone(pairs: IntArray, after: Callable[[int], int], boundaries: frozenset[int]) -> dict[int, int]:
-    """For the address after each instruction that ran alone: how often.
+def alone(pairs: IntArray, after: Callable[[int], int | None], boundaries: frozenset[int]) -> dict[int, int]:
+    """Addresses where blocks were entered again after an instruction that ran alone, and how often.
 
-    ``pairs`` holds rows of (address, accesses); rows with one address are added. Before a mark or the end the plugin
-    divides the block, so nothing is counted twice there.
+    ``pairs`` holds rows of the instruction's address and its accesses; rows of one address are added.
     """
     times: dict[int, int] = {}
     for address, count in pairs.tolist():
         following = after(address)
-        if following not in boundaries:
+        if following is not None and following not in boundaries:
             times[following] = times.get(following, 0) + count
     return times
 

@@ -1,4 +1,4 @@
-"""Lengths of Thumb instructions in an ELF file."""
+"""What of Thumb code in an ELF file decides where QEMU's blocks go on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.errors import EmulationError
+
+# QEMU's pages on M-profile cores. A block ends with the last instruction that begins on its page, or before one that
+# lies on both sides of the page's end.
+PAGE_BYTES = 1024
 
 
 class Code:
@@ -33,8 +37,8 @@ class Code:
                 return int.from_bytes(data[address - start : address - start + 2], "little")
         raise EmulationError(f"code was executed at {address:#x}, which {self._elf.name} does not hold")
 
-    def after_access(self, address: int) -> int:
-        """The address after a load or store that accesses memory exactly once per execution.
+    def after_access(self, address: int) -> int | None:
+        """Where the block of a load or store goes on, None where it ends at the end of the page.
 
         Raises:
             EmulationError: it is an instruction that may access memory several times (LDM, STM, PUSH, POP, LDRD, STRD,
@@ -46,7 +50,11 @@ class Code:
                 f"the instruction at {address:#x} accesses a device several times, which cannot be counted exactly",
                 "access device registers with single loads and stores",
             )
-        return address + (4 if is_wide(first) else 2)
+        following = address + (4 if is_wide(first) else 2)
+        left = PAGE_BYTES - address % PAGE_BYTES - (following - address)
+        if left <= 0 or (left == 2 and is_wide(self.halfword(following))):
+            return None
+        return following
 
 
 def is_wide(first: int) -> bool:

@@ -33,6 +33,7 @@ constexpr size_t kArenaBytes = size_t{256} << 20;
 constexpr size_t kMostNodes = 65536;
 uint8_t *arena;
 uint32_t crcs[kMostNodes];
+void *wrappers[sizeof kOps / sizeof kOps[0]][HARNESS_WRAPPER_POINTERS];
 std::vector<harness_input> inputs;
 harness_image image;
 
@@ -88,6 +89,7 @@ int main(int argc, char **argv) {
   image.model = ReadFile(argv[1]).data;
   image.ops = kOps;
   image.op_count = sizeof kOps / sizeof kOps[0];
+  image.wrappers = wrappers;
   image.inputs = inputs.data();
   image.input_count = inputs.size();
   image.crcs = crcs;

@@ -1,0 +1,193 @@
+"""Firmware images: a model, its operators and a test input, linked with the libraries for one machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from harness import process, toolchain
+from harness.errors import BuildError, HarnessError
+from harness.library import Library
+from harness.paths import cache_folder, data_folder
+from harness.records import Machine, Model, Record
+
+MARK_SYMBOL = "harness_mark"
+END_SYMBOL = "harness_end"
+APP_PROFILE = "app_profile"
+APP_SIZE_ARENA = "app_size_arena"
+
+_STACK_MOST_BYTES = 64 * 1024
+_MODEL_ALIGNMENT = 16
+
+
+class ImageError(BuildError):
+    """The image does not fit the machine: ``overflow`` is how many bytes its region ("FLASH" or "RAM") lacks."""
+
+    def __init__(self, region: str, overflow: int) -> None:
+        super().__init__(f"the firmware overflows the machine's {region} by {overflow} bytes")
+        self.region = region
+        self.overflow = overflow
+
+
+class Spec(Record, frozen=True):
+    """Everything that an image is made of. ``arena_bytes`` None: all the RAM that the rest leaves."""
+
+    model: Model
+    inputs: tuple[bytes, ...]
+    kernels: str
+    machine: Machine
+    arena_bytes: int | None
+    app: str
+    dump_node: int = -1
+
+    @property
+    def stack_bytes(self) -> int:
+        """A quarter of the RAM, at most 64 KiB: the stack's high-water mark is measured, its room only must suffice."""
+        return min(_STACK_MOST_BYTES, self.machine.ram.size_bytes // 4)
+
+
+def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
+    """Compile and link the image, or take it from the cache; returns the ELF's path.
+
+    Raises:
+        ImageError: it does not fit the machine's flash or RAM.
+        BuildError: the compiler or linker failed otherwise.
+    """
+    key = _key(spec, library)
+    elf = cache_folder() / "images" / f"{key}.elf"
+    if elf.is_file():
+        return elf
+    elf.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=elf.parent))
+    try:
+        return _link(spec, library, arm, work).replace(elf)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot write the image cache {elf.parent}: {error.strerror}",
+            "free some space, or name another folder in HARNESS_CACHE",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _key(spec: Spec, library: Library) -> str:
+    template = (data_folder("firmware") / "templates" / "link.ld.in").read_bytes()
+    parts = {
+        "library": library.key,
+        "model": spec.model.sha256,
+        "inputs": [hashlib.sha256(data).hexdigest() for data in spec.inputs],
+        "spec": msgspec.to_builtins(
+            {name: getattr(spec, name) for name in ("kernels", "machine", "arena_bytes", "app", "dump_node")}
+        ),
+        "template": hashlib.sha256(template + Path(__file__).read_bytes()).hexdigest(),
+    }
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()[:32]
+
+
+def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) -> Path:
+    (work / "model.tflite").write_bytes(spec.model.path.read_bytes())
+    for index, data in enumerate(spec.inputs):
+        (work / f"input{index}.bin").write_bytes(data)
+    (work / "image.c").write_text(_render_image_c(spec))
+    (work / "image.S").write_text(_render_image_s(spec))
+    arena = spec.arena_bytes
+    kernel_libraries = ["kernels-cmsis-nn", "cmsis-nn"] if spec.kernels == "cmsis-nn" else ["kernels-reference"]
+    libraries = ["app", "target", *kernel_libraries, "tflm", f"uart-{spec.machine.uart.kind}"]
+    (work / "link.ld").write_text(render_linker_script(spec.machine, spec.stack_bytes, arena))
+    firmware = data_folder("firmware")
+    linked = process.run(
+        [
+            *(arm.tool("g++"), *library.arch, library.optimisation, "-ffunction-sections", "-fdata-sections"),
+            *(f"-I{firmware / 'app'}", "-x", "c", "image.c", "-x", "assembler-with-cpp", "image.S", "-x", "none"),
+            *("-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections,-T,link.ld,--no-warn-rwx-segments,--strip-debug"),
+            *("-Wl,--start-group", *(str(library.folder / f"lib{name}.a") for name in libraries)),
+            *("-lc", "-lm", "-lgcc", "-Wl,--end-group", "-o", "firmware.elf"),
+        ],
+        cwd=work,
+        time_limit_s=120,
+    )
+    if linked.returncode != 0:
+        raise _failure(linked.stderr)
+    return work / "firmware.elf"
+
+
+def _failure(stderr: str) -> BuildError:
+    overflow = re.search(r"region `(FLASH|RAM|VECTORS)' overflowed by (\d+) bytes", stderr)
+    if overflow:
+        return ImageError(overflow[1], int(overflow[2]))
+    if "No space left on device" in stderr:
+        return BuildError("linking failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE")
+    errors = [line for line in stderr.splitlines() if "error" in line or "undefined" in line]
+    return BuildError("linking the firmware failed" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
+
+
+def render_linker_script(machine: Machine, stack_bytes: int, arena_bytes: int | None) -> str:
+    """The linker script for a machine; ``arena_bytes`` None gives the arena all the RAM that is left."""
+    flash, ram = machine.flash, machine.ram
+    split = machine.vectors != flash.origin
+    values = {
+        "FLASH_ORIGIN": f"{flash.origin:#x}",
+        "FLASH_BYTES": str(flash.size_bytes),
+        "RAM_ORIGIN": f"{ram.origin:#x}",
+        "RAM_BYTES": str(ram.size_bytes),
+        "VECTORS_ORIGIN": f"{machine.vectors:#x}",
+        "VECTORS_REGION": "VECTORS" if split else "FLASH",
+        "UART_BASE": f"{machine.uart.base:#x}",
+        "STACK_BYTES": str(stack_bytes),
+        "ARENA_BYTES": "LENGTH(RAM) - (ABSOLUTE(.) - ORIGIN(RAM))" if arena_bytes is None else str(arena_bytes),
+    }
+    template = (data_folder("firmware") / "templates" / "link.ld.in").read_text()
+    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], template)
+
+
+def _render_image_c(spec: Spec) -> str:
+    builtins = spec.model.builtins
+    lines = [
+        '#include "image.h"',
+        "extern const uint8_t image_model[];",
+        *(f"extern const uint8_t image_input{index}[];" for index in range(len(spec.inputs))),
+        *(f"extern const struct harness_op harness_op_{name};" for name in builtins),
+        "static const struct harness_op *const ops[] = {",
+        *(f"  &harness_op_{name}," for name in builtins),
+        "};",
+        "static const struct harness_input inputs[] = {",
+        *(f"  {{image_input{index}, {len(data)}}}," for index, data in enumerate(spec.inputs)),
+        "};",
+        f"static uint32_t crcs[{len(spec.model.operators)}];",
+        f"static void *wrappers[{len(builtins)}][HARNESS_WRAPPER_POINTERS];",
+        "static const struct harness_image image = {",
+        f"  image_model, ops, {len(builtins)}, wrappers, inputs, {len(spec.inputs)},",
+        f"  crcs, {len(spec.model.operators)}, {spec.dump_node},",
+        "};",
+        "const struct harness_image *firmware_image(void) { return &image; }",
+        f"int harness_app(void) {{ return {spec.app}(); }}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _render_image_s(spec: Spec) -> str:
+    lines = ['.section .model, "a"', f".balign {_MODEL_ALIGNMENT}", ".global image_model", "image_model:",
+             '.incbin "model.tflite"', '.section .test_input, "a"']
+    for index in range(len(spec.inputs)):
+        lines += [f".balign {_MODEL_ALIGNMENT}", f".global image_input{index}", f"image_input{index}:",
+                  f'.incbin "input{index}.bin"']
+    return "\n".join(lines) + "\n"
+
+
+def cached_path(kind: str, key: str) -> Path:
+    """Where a small result that belongs to ``key`` is kept: a JSON file in the per-user cache."""
+    return cache_folder() / kind / f"{key}.json"
+
+
+def write_cached(path: Path, content: bytes) -> None:
+    """Write a cache file so that no reader sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(content)
+    partial.replace(path)

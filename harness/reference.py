@@ -1,0 +1,141 @@
+"""What the outputs must be: every operator's from the application built for the host, the final ones also from PyPI."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from harness import process, wire
+from harness.errors import EmulationError, HarnessError
+from harness.image import cached_path, write_cached
+from harness.inputs import Inputs
+from harness.library import Library
+from harness.records import Model, Record
+
+_LIMIT_S = 600.0
+
+
+class Reference(Record, frozen=True):
+    """CRC-32 of each operator's outputs, and the model's outputs, by the host build; outputs by tflite-micro."""
+
+    crcs: tuple[int, ...]
+    outputs: tuple[bytes, ...]
+    tflite_micro_outputs: tuple[bytes, ...] | None
+    tflite_micro_reason: str | None
+    tflite_micro_version: str
+
+
+def compute(model: Model, inputs: Inputs, host: Library) -> Reference:
+    """The reference for a model and its inputs, from the cache where it was computed before.
+
+    Raises:
+        EmulationError: the host build stopped with an error on this model.
+    """
+    version = importlib.metadata.version("tflite-micro")
+    key = hashlib.sha256(f"{host.key} {model.sha256} {inputs.sha256} {version}".encode()).hexdigest()[:32]
+    path = cached_path("references", key)
+    if path.is_file():
+        return msgspec.json.decode(path.read_bytes(), type=Reference)
+    console = run_host(model, inputs, host)
+    second, reason = _tflite_micro(model, inputs)
+    reference = Reference(
+        crcs=console.crcs,
+        outputs=console.outputs,
+        tflite_micro_outputs=second,
+        tflite_micro_reason=reason,
+        tflite_micro_version=version,
+    )
+    write_cached(path, msgspec.json.encode(reference))
+    return reference
+
+
+def run_host(model: Model, inputs: Inputs, host: Library, dump_node: int = -1) -> wire.Console:
+    """Run the application on this machine; ``dump_node`` asks for all bytes of one operator's outputs.
+
+    Raises:
+        EmulationError: it crashed, hung, or reported an error.
+    """
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        files = []
+        for index, data in enumerate(inputs.data):
+            files.append(Path(folder) / f"input{index}.bin")
+            files[-1].write_bytes(data)
+        finished = process.run(
+            [host.folder / "harness-native", model.path, str(dump_node), *files], time_limit_s=_LIMIT_S
+        )
+    if finished.timed_out:
+        raise EmulationError(f"the host reference did not end within {_LIMIT_S:g} s on {model.path.name}")
+    try:
+        console = wire.parse(finished.stdout)
+    except wire.WireError as error:
+        raise HarnessError(f"the host reference printed what it should not: {error}") from error
+    if finished.returncode != 0 or console.status != wire.STATUS_OK:
+        raise EmulationError(
+            f"TFLM refuses {model.path.name} on the host too: {describe_failure(console, model)}",
+            detail="\n".join(console.log) or finished.stderr.strip() or None,
+        )
+    return console
+
+
+def describe_failure(console: wire.Console, model: Model) -> str:
+    """What a firmware reported instead of a result, with the operator's name."""
+    if console.fault is not None:
+        return console.fault.describe()
+    failure = console.failure
+    if failure is None:
+        return console.log[-1] if console.log else "it ended without a word"
+    what = {
+        "schema": "the schema version is not supported",
+        "allocate": "AllocateTensors failed",
+        "prepare": "an operator's Prepare failed",
+        "input": "the inputs do not fit the model's",
+        "invoke": "an operator's Eval failed",
+    }[failure.stage]
+    if failure.node is not None and failure.node < len(model.operators):
+        what += f" (operator {failure.node}, {model.operators[failure.node].op})"
+    return what + (f": {console.log[-1]}" if console.log else "")
+
+
+# The interpreter runs in a process of its own: a model that crashes it must not take the harness along, and importing
+# it costs more than a whole warm run.
+_TFLITE_MICRO = """
+import pathlib, sys
+import numpy as np
+from tflite_micro import runtime
+model, *rest = sys.argv[1:]
+count = int(rest.pop(0))
+interpreter = runtime.Interpreter.from_file(model, arena_size=int(rest.pop(0)))
+for index in range(count):
+    details = interpreter.get_input_details(index)
+    data = np.frombuffer(pathlib.Path(rest.pop(0)).read_bytes(), dtype=details["dtype"])
+    interpreter.set_input(data.reshape(details["shape"]), index)
+interpreter.invoke()
+for index, path in enumerate(rest):
+    pathlib.Path(path).write_bytes(np.ascontiguousarray(interpreter.get_output(index)).tobytes())
+"""
+_ARENA_BYTES = 64 << 20
+
+
+def _tflite_micro(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...] | None, str | None]:
+    """The model's outputs by the PyPI package, or None and why it gave none."""
+    with tempfile.TemporaryDirectory(prefix="harness-") as name:
+        folder = Path(name)
+        files = [folder / f"input{index}.bin" for index in range(len(inputs.data))]
+        for path, data in zip(files, inputs.data, strict=True):
+            path.write_bytes(data)
+        outputs = [folder / f"output{index}.bin" for index in range(len(model.outputs))]
+        finished = process.run(
+            [sys.executable, "-c", _TFLITE_MICRO, model.path, str(len(files)), str(_ARENA_BYTES), *files, *outputs],
+            time_limit_s=_LIMIT_S,
+            environment={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        )
+        if finished.returncode != 0:
+            lines = finished.stderr.strip().splitlines()
+            return None, lines[-1] if lines else f"exit code {finished.returncode}"
+        return tuple(path.read_bytes() for path in outputs), None

@@ -1,0 +1,229 @@
+"""The firmware's console vocabulary (firmware/app/wire.h) and its parser."""
+
+from __future__ import annotations
+
+from harness.records import Record
+
+VERSION = 1
+WORDS = (
+    "begin",
+    "log",
+    "error",
+    "arena",
+    "needed",
+    "node",
+    "dump",
+    "output",
+    "data",
+    "stack",
+    "fault",
+    "end",
+)
+STAGES = ("schema", "allocate", "prepare", "input", "invoke")
+STATUS_OK, STATUS_ERROR, STATUS_FAULT = 0, 1, 2
+STACK_UNKNOWN = 2**32 - 1
+
+# Printed by TFLM where a check fails that cannot return an error; the firmware then spins.
+HALTED = b"HALTED"
+
+_EXCEPTIONS = {
+    2: "NMI",
+    3: "HardFault",
+    4: "MemManage",
+    5: "BusFault",
+    6: "UsageFault",
+    7: "SecureFault",
+    11: "SVCall",
+    12: "DebugMonitor",
+    14: "PendSV",
+    15: "SysTick",
+}
+
+# Bits of the Configurable Fault Status Register (Armv7-M and Armv8-M Architecture Reference Manuals).
+_CFSR = {
+    0: "instruction access violation",
+    1: "data access violation",
+    3: "memory fault while returning from an exception",
+    4: "memory fault while stacking",
+    5: "memory fault while saving FPU state",
+    8: "bus error on an instruction fetch",
+    9: "bus error on a data access",
+    10: "imprecise bus error",
+    11: "bus error while returning from an exception",
+    12: "bus error while stacking",
+    13: "bus error while saving FPU state",
+    16: "undefined instruction",
+    17: "invalid state (a jump to an address without the Thumb bit)",
+    18: "invalid exception return",
+    19: "no coprocessor: FPU or Helium used while off or absent",
+    20: "stack limit exceeded",
+    24: "unaligned access",
+    25: "division by zero",
+}
+_STACK_BITS = (4, 12, 20)
+
+
+class Fault(Record, frozen=True):
+    """Registers of a fault as the firmware printed them; ``overflow`` tells that the stack had run out."""
+
+    exception: int
+    pc: int
+    lr: int
+    sp: int
+    cfsr: int
+    hfsr: int
+    mmfar: int
+    bfar: int
+    overflow: bool
+
+    def describe(self) -> str:
+        """One line: the exception, its causes, the program counter."""
+        name = _EXCEPTIONS.get(self.exception, f"exception {self.exception}")
+        causes = [text for bit, text in _CFSR.items() if self.cfsr >> bit & 1]
+        if self.cfsr >> 7 & 1:
+            causes.append(f"address 0x{self.mmfar:08x}")
+        if self.cfsr >> 15 & 1:
+            causes.append(f"address 0x{self.bfar:08x}")
+        if self.overflow or any(self.cfsr >> bit & 1 for bit in _STACK_BITS):
+            causes.insert(0, "stack overflow")
+        return f"{name} ({', '.join(causes) or 'no cause recorded'}) at PC 0x{self.pc:08x}, LR 0x{self.lr:08x}"
+
+
+class Failure(Record, frozen=True):
+    """What the firmware reported instead of a result: the stage and the operator (None: none in particular)."""
+
+    stage: str
+    node: int | None
+
+
+class Console(Record, frozen=True):
+    """Everything that a firmware printed, in its terms.
+
+    ``crcs`` has one CRC-32 per operator in the order of execution; ``outputs`` the bytes of each model output;
+    ``dumps`` the bytes of all outputs of an operator that was asked for; ``status`` is None where the last line is
+    missing.
+    """
+
+    tflm: str | None = None
+    kernels: str | None = None
+    log: tuple[str, ...] = ()
+    failure: Failure | None = None
+    fault: Fault | None = None
+    arena_used: int | None = None
+    arena_needed: int | None = None
+    crcs: tuple[int, ...] = ()
+    outputs: tuple[bytes, ...] = ()
+    dumps: dict[int, bytes] = {}
+    stack_used: int | None = None
+    stack_reserved: int | None = None
+    status: int | None = None
+
+
+class WireError(ValueError):
+    """A line that is not of the vocabulary."""
+
+
+def parse(text: str) -> Console:
+    """Parse what a firmware printed. Lines that do not begin with "@" are not the application's and are passed over.
+
+    Raises:
+        WireError: an unknown word, a missing key, a number that is none, data of the wrong length.
+    """
+    reader = _Reader()
+    for line in text.splitlines():
+        if line.startswith("@"):
+            reader.line(line.rstrip())
+    return reader.console()
+
+
+class _Reader:
+    """Collects lines; data lines belong to the last output or dump."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, object] = {}
+        self._log: list[str] = []
+        self._crcs: list[int] = []
+        self._outputs: list[tuple[int, bytearray]] = []
+        self._dumps: dict[int, tuple[int, bytearray]] = {}
+        self._data: bytearray | None = None
+
+    def line(self, line: str) -> None:
+        word, _, rest = line[1:].partition(" ")
+        if word not in WORDS:
+            raise WireError(f"unknown word in line {line!r}")
+        try:
+            if word == "log":
+                self._log.append(rest.removeprefix("text="))
+            elif word == "data":
+                self._add_data(rest)
+            else:
+                getattr(self, f"_{word}")(_pairs(rest))
+        except (KeyError, ValueError, IndexError) as error:
+            raise WireError(f"malformed line {line!r}: {error}") from error
+
+    def console(self) -> Console:
+        for index, (size, data) in [*enumerate(self._outputs), *self._dumps.items()]:
+            if len(data) != size:
+                raise WireError(f"output {index} has {len(data)} of {size} bytes")
+        return Console(
+            log=tuple(self._log),
+            crcs=tuple(self._crcs),
+            outputs=tuple(bytes(data) for _, data in self._outputs),
+            dumps={index: bytes(data) for index, (_, data) in self._dumps.items()},
+            **self._fields,  # type: ignore[arg-type]
+        )
+
+    def _begin(self, pairs: dict[str, str]) -> None:
+        if int(pairs["wire"]) != VERSION:
+            raise ValueError(f"wire version {pairs['wire']}, expected {VERSION}")
+        self._fields |= {"tflm": pairs["tflm"], "kernels": pairs["kernels"]}
+
+    def _error(self, pairs: dict[str, str]) -> None:
+        if pairs["stage"] not in STAGES:
+            raise ValueError(f"unknown stage {pairs['stage']!r}")
+        node = int(pairs["node"])
+        self._fields["failure"] = Failure(stage=pairs["stage"], node=None if node < 0 else node)
+
+    def _arena(self, pairs: dict[str, str]) -> None:
+        self._fields["arena_used"] = int(pairs["used"])
+
+    def _needed(self, pairs: dict[str, str]) -> None:
+        self._fields["arena_needed"] = int(pairs["size"])
+
+    def _node(self, pairs: dict[str, str]) -> None:
+        if int(pairs["index"]) != len(self._crcs):
+            raise ValueError("operators out of order")
+        self._crcs.append(int(pairs["crc32"], 16))
+
+    def _output(self, pairs: dict[str, str]) -> None:
+        if int(pairs["index"]) != len(self._outputs):
+            raise ValueError("outputs out of order")
+        self._data = bytearray()
+        self._outputs.append((int(pairs["size"]), self._data))
+
+    def _dump(self, pairs: dict[str, str]) -> None:
+        self._data = bytearray()
+        self._dumps[int(pairs["index"])] = (int(pairs["size"]), self._data)
+
+    def _add_data(self, rest: str) -> None:
+        if self._data is None:
+            raise ValueError("data without an output")
+        self._data += bytes.fromhex(rest)
+
+    def _stack(self, pairs: dict[str, str]) -> None:
+        used, reserved = int(pairs["used"]), int(pairs["reserved"])
+        if used != STACK_UNKNOWN:
+            self._fields |= {"stack_used": used, "stack_reserved": reserved}
+
+    def _fault(self, pairs: dict[str, str]) -> None:
+        registers = {name: int(pairs[name], 16) for name in ("pc", "lr", "sp", "cfsr", "hfsr", "mmfar", "bfar")}
+        self._fields["fault"] = Fault(
+            exception=int(pairs["exception"]), overflow=pairs["overflow"] != "0", **registers
+        )
+
+    def _end(self, pairs: dict[str, str]) -> None:
+        self._fields["status"] = int(pairs["status"])
+
+
+def _pairs(rest: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in rest.split())  # type: ignore[misc]
