@@ -159,8 +159,6 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
         MissingToolError: there is no arm-none-eabi-gcc.
         BuildError: it failed.
     """
-    from elftools.elf.elffile import ELFFile
-
     compiler = shutil.which("arm-none-eabi-gcc")
     if compiler is None:
         raise MissingToolError("arm-none-eabi-gcc is not installed", "apt-get install gcc-arm-none-eabi")
@@ -176,9 +174,7 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
     )
     if built.returncode != 0:
         raise BuildError(f"the self-test does not build for {core.name}", detail=built.stderr.strip())
-    with elf.open("rb") as file:
-        table = ELFFile(file).get_section_by_name(".symtab")
-        symbols = {symbol.name: symbol["st_value"] for symbol in table.iter_symbols()}
+    symbols = _symbols(elf)
     labels = sorted((address, name) for name, address in symbols.items() if name.startswith("segment_"))
     return Built(
         elf=elf,
@@ -186,6 +182,20 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
         mark_address=symbols["mark"],
         end_address=symbols["end"],
     )
+
+
+def _symbols(elf: Path) -> dict[str, int]:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
+
+    with elf.open("rb") as file:
+        tables = ELFFile(file).iter_sections("SHT_SYMTAB")
+        return {
+            symbol.name: symbol["st_value"]
+            for table in tables
+            if isinstance(table, SymbolTableSection)
+            for symbol in table.iter_symbols()
+        }
 
 
 def trace(emulator: Emulator, built: Built, machine: Machine, folder: Path) -> Trace:
