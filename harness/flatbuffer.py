@@ -1,8 +1,8 @@
 """Verifies and decodes a flatbuffer in one pass, driven by a schema. Knows nothing of TensorFlow Lite.
 
-The C++ accessors trust every offset of the file. So each one is checked here before anything else reads the file: bounds
-of tables, vtables, vectors, strings and unions, the terminating zero of strings, and alignment (Armv6-M faults on an
-unaligned access). Long data (weights) stays where it is: a ``Blob`` gives its place in the file.
+The C++ accessors trust every offset of the file. So each one is checked here before anything else reads the file:
+bounds of tables, vtables, vectors, strings and unions, the terminating zero of strings, and alignment (Armv6-M faults
+on an unaligned access). Long data (weights) stays where it is: a ``Blob`` gives its place in the file.
 
 Scalars decode to int, float or bool, strings to str, vectors to tuples, tables to dicts with one key a schema field
 (an absent field has its default: None for whatever is stored by offset), unions to ``Union`` pairs.
@@ -123,9 +123,7 @@ class _Decoder:
                 f"truncated flatbuffer: {where}: {what} at 0x{at:x} ends {excess} bytes past the end of the file"
             )
         if at % alignment:
-            raise MalformedError(
-                f"corrupt flatbuffer: {where}: {what} at 0x{at:x} is not aligned to {alignment} bytes"
-            )
+            raise MalformedError(f"corrupt flatbuffer: {where}: {what} at 0x{at:x} is not aligned to {alignment} bytes")
 
     def spend(self, elements: int, where: str) -> None:
         self.budget -= elements

@@ -118,7 +118,9 @@ OPTIONS = {
         filter_height=(4, INT32),
         fused_activation_function=(5, _ACTIVATION),
     ),
-    6: Table("SVDFOptions", rank=(0, INT32), fused_activation_function=(1, _ACTIVATION), asymmetric_quantize_inputs=(2, BOOL)),
+    6: Table(
+        "SVDFOptions", rank=(0, INT32), fused_activation_function=(1, _ACTIVATION), asymmetric_quantize_inputs=(2, BOOL)
+    ),
     8: Table(
         "FullyConnectedOptions",
         fused_activation_function=(0, _ACTIVATION),
