@@ -1,0 +1,28 @@
+# Two commands on a fresh machine: "make demo" and "make test". .ci/bootstrap installs what is missing, once.
+.DEFAULT_GOAL := help
+.PHONY: demo test lint setup clean help
+
+demo: ## run the main job on the network that the project ships
+	@sh .ci/bootstrap demo
+	@.venv/bin/harness demo
+
+test: ## run the whole test suite
+	@sh .ci/bootstrap test
+	@.venv/bin/python -m pytest
+
+lint: ## check style and types
+	@sh .ci/bootstrap test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict harness
+	find firmware harness -type f \( -name '*.c' -o -name '*.cc' -o -name '*.h' \) -exec \
+		.venv/bin/clang-format --dry-run -Werror {} +
+
+setup: ## install what demo needs, without running it
+	@sh .ci/bootstrap demo
+
+clean: ## remove the Python environment
+	rm -rf .venv
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\): ## /make \1\t/p' Makefile
