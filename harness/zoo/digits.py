@@ -31,6 +31,7 @@ TEST_SHARE = 0.2
 EPOCHS = 60
 BATCH = 32
 LEARNING_RATE = 5e-3
+LABEL_SMOOTHING = 0.05  # keeps the softmax from saturating at int8 resolution
 REPRESENTATIVE = 200
 
 Array = npt.NDArray[Any]
@@ -105,9 +106,10 @@ def train(keras: Any, data: Split) -> Any:
     steps = EPOCHS * -(-len(data.train_images) // BATCH)
     network.compile(
         optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        loss="sparse_categorical_crossentropy",
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=LABEL_SMOOTHING),
     )
-    network.fit(data.train_images, data.train_labels, batch_size=BATCH, epochs=EPOCHS, verbose=0)
+    classes = np.eye(10, dtype=np.float32)[data.train_labels]
+    network.fit(data.train_images, classes, batch_size=BATCH, epochs=EPOCHS, verbose=0)
     single = build(keras, 1)
     single.set_weights(network.get_weights())
     return single
@@ -154,7 +156,7 @@ def main() -> None:
             "optimizer": "Adam",
             "learning_rate": LEARNING_RATE,
             "schedule": "cosine decay to 0",
-            "loss": "sparse categorical cross-entropy",
+            "loss": f"categorical cross-entropy, label smoothing {LABEL_SMOOTHING}",
             "python": ".".join(map(str, sys.version_info[:3])),
         },
         "conversion": {**settings(), "representative": f"the first {REPRESENTATIVE} training images"},
