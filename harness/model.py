@@ -91,7 +91,8 @@ def _model(path: Path, data: bytes, decoded: Decoded) -> Model:
     _check_metadata(decoded["metadata"] or (), len(buffers))
 
     stored = _required(subgraph, "operators", "SubGraph")
-    names = [_check_operator(index, operator, codes) for index, operator in enumerate(stored)]
+    names = [_builtin(index, operator, codes) for index, operator in enumerate(stored)]
+    _check_supported(names)
     _check_buffers(buffers, len(data))
     blobs = [_blob(index, tensor, buffers) for index, tensor in enumerate(_required(subgraph, "tensors", "SubGraph"))]
     tensors = tuple(
@@ -139,8 +140,8 @@ def _check_metadata(metadata: tuple[Decoded, ...], buffers: int) -> None:
             raise BadInputError("holds an offline memory plan, which this TFLM ignores", "convert without one")
 
 
-def _check_operator(index: int, operator: Decoded, codes: tuple[Decoded, ...]) -> str:
-    """Name of the builtin; refuses what the catalogue lacks."""
+def _builtin(index: int, operator: Decoded, codes: tuple[Decoded, ...]) -> str:
+    """Name of the operator's builtin; refuses what is no builtin."""
     if operator["opcode_index"] >= len(codes):
         raise BadInputError(f"operator {index}: operator code {operator['opcode_index']} of {len(codes)}", _DAMAGED)
     code = codes[operator["opcode_index"]]
@@ -148,20 +149,27 @@ def _check_operator(index: int, operator: Decoded, codes: tuple[Decoded, ...]) -
     name = builtin_name(max(old, new))
     if max(old, new) == CUSTOM:
         custom = _printable(code["custom_code"]) or "without a name"
-        flex = custom.startswith("Flex")
-        hint = "convert with supported_ops TFLITE_BUILTINS alone" if flex else operators.unsupported_hint(name)
+        hint = "convert with supported_ops TFLITE_BUILTINS alone" if custom.startswith("Flex") else None
         raise BadInputError(f"operator {index}: custom operator {custom} is not supported", hint)
-    if name not in operators.CATALOGUE:
-        message = f"operator {index} ({name}) is not supported by TFLM July 2020"
-        raise BadInputError(message, operators.unsupported_hint(name))
     # TFLM of July 2020 reads the old field alone, today's the larger of both; old converters left the new one 0.
-    if new not in (0, old) or old >= PLACEHOLDER_FOR_GREATER_CODES:
+    if new not in (0, old) and not (old == PLACEHOLDER_FOR_GREATER_CODES < new):
         raise BadInputError(f"operator {index}: its builtin code is {old} and {new} at once", _DAMAGED)
     for field in ("inputs", "outputs"):
         _required(operator, field, f"Operator {index} ({name})")
     if operator["custom_options"] is not None or operator["options_2"].type:
-        raise BadInputError(f"operator {index} ({name}): options of a custom or newer operator on a builtin")
+        raise BadInputError(f"operator {index} ({name}): options of a custom or newer operator on a builtin", None)
     return name
+
+
+def _check_supported(names: list[str]) -> None:
+    """Refuse builtins that the catalogue lacks, naming the first operator of each."""
+    missing = {name: index for index, name in reversed(list(enumerate(names))) if name not in operators.CATALOGUE}
+    if missing:
+        named = [f"{index} ({name})" for name, index in sorted(missing.items(), key=lambda item: item[1])]
+        more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+        which = "operator " + named[0] + " is" if len(named) == 1 else f"operators {', '.join(named[:5])}{more} are"
+        first = names[min(missing.values())]
+        raise BadInputError(f"{which} not supported by TFLM July 2020", operators.unsupported_hint(first))
 
 
 def _check_buffers(buffers: tuple[Decoded, ...], size: int) -> None:

@@ -19,11 +19,12 @@ Check = Callable[[Node], None]
 class Spec(NamedTuple):
     """What is accepted of one builtin.
 
-    ``version`` is the highest one whose additions the checks know: beyond the versions that AllOpsResolver of July 2020
-    registers, where the addition is a type or an option that is checked for here. ``types`` are those of the tensor at
-    ``data``, the first input that is computed with. ``options`` is the options table that the kernel reads (None: it
-    reads none), ``ignored_options`` one that may be there. Inputs in ``optional`` may be absent; those in ``weights``
-    may have one scale per channel.
+    ``version`` is the highest one whose additions the checks know. It exceeds what AllOpsResolver of July 2020 registers
+    where the additions are types, shapes or options that are checked for one by one: all operators of a model that share
+    an operator code have the version of the most demanding one. ``types`` are those of the tensor at ``data``, the first
+    input that is computed with. ``options`` is the options table that the kernel reads (None: it reads none),
+    ``ignored_options`` one that may be there. Inputs in ``optional`` may be absent; those in ``weights`` may have one
+    scale per channel.
     """
 
     version: int
@@ -62,8 +63,9 @@ CATALOGUE: dict[str, Spec] = {
     "AVERAGE_POOL_2D": Spec(2, _BOTH, layers.pool_2d, options="Pool2DOptions"),
     "CEIL": _elementwise(),
     "CONCATENATION": Spec(3, _NUMBERS, checks.concatenation, inputs=(1, 10), options="ConcatenationOptions"),
+    # Versions 4 to 8 add int16, hybrid, grouped, int4, and another type of bias.
     "CONV_2D": Spec(
-        3,
+        8,
         _BOTH,
         layers.convolution_2d,
         inputs=(2, 3),
@@ -73,8 +75,9 @@ CATALOGUE: dict[str, Spec] = {
         macs=layers.convolution_2d_macs,
     ),
     "COS": _elementwise("CosOptions"),
+    # Versions 4 to 7 add hybrid, int16, hybrid per channel and int4.
     "DEPTHWISE_CONV_2D": Spec(
-        3,
+        7,
         _BOTH,
         layers.depthwise_convolution_2d,
         inputs=(2, 3),
@@ -86,9 +89,10 @@ CATALOGUE: dict[str, Spec] = {
     "DEQUANTIZE": Spec(2, ("int8",), checks.dequantize, ignored_options="DequantizeOptions"),
     "EQUAL": _comparison("EqualOptions", "bool"),
     "FLOOR": _elementwise(),
-    # Versions 5 and 6 add keep_num_dims and a missing bias.
+    # Versions 5 to 12 add keep_num_dims, a missing bias, int16, sparse, hybrid, int4, another type of bias, hybrid per
+    # channel.
     "FULLY_CONNECTED": Spec(
-        6,
+        12,
         _BOTH,
         layers.fully_connected,
         inputs=(2, 3),
@@ -150,6 +154,7 @@ CATALOGUE: dict[str, Spec] = {
 
 _RECURRENT = "unrolled or not, recurrent layers are beyond this TFLM: use convolutions over time"
 _DYNAMIC_BATCH = "fix the batch size, as in Input(shape, batch_size=1), and convert again"
+_NOT_INT8 = "leave the layer out, or convert to a float model (without optimizations)"
 _GENERAL = "use other layers: README lists the operators of TFLM July 2020"
 HINTS = {
     "SHAPE": _DYNAMIC_BATCH,
@@ -190,7 +195,10 @@ def check(node: Node, options: str | None) -> int:
     for position, tensor in enumerate(node.inputs):
         if tensor is None and position not in spec.optional:
             node.fail(f"input {position} is absent")
-    node.type_is(node.input(spec.data), *spec.types)
+    data = node.input(spec.data)
+    if data.type == "int8" and "int8" not in spec.types:
+        node.fail(f"{label(data)} is int8, this TFLM computes {node.op} of {' or '.join(spec.types)} only", _NOT_INT8)
+    node.type_is(data, *spec.types)
     for position, tensor in enumerate((*node.inputs, *node.outputs)):
         if tensor is None:
             continue

@@ -1,0 +1,363 @@
+"""From what was measured to the stored result: sums that must close, sizes, checks, identity, verdict."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import re
+
+import msgspec
+import numpy as np
+
+from harness import process, profile
+from harness.elf import Elf
+from harness.errors import HarnessError
+from harness.image import MARK_SYMBOL
+from harness.inputs import Inputs
+from harness.library import Library
+from harness.paths import checkout
+from harness.profile import Counts, Profiler
+from harness.records import Model, Platform, Record, Segment, Trace
+from harness.reference import Reference
+from harness.result import (
+    SCHEMA,
+    CheckPart,
+    CountsPart,
+    Difference,
+    Function,
+    Identity,
+    Layer,
+    MachinePart,
+    MarksPart,
+    MemoryPart,
+    ModelPart,
+    Result,
+    Verdict,
+    per_mac,
+)
+from harness.setup import Setup
+from harness.sources import TFLM_VINTAGE
+from harness.store import ARTIFACTS
+from harness.wire import Console
+
+_DTYPES = {"int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8", "float32": "<f4", "bool": "<u1"}
+_TEST_INPUT = ".test_input"
+_STACK = ".stack"
+
+
+class Measured(Record, frozen=True):
+    """Everything that a run brought, before it is put in order."""
+
+    setup: Setup
+    machine: Platform
+    libraries: Library
+    host: Library
+    inputs: Inputs
+    arena_bytes: int
+    arena_used_bytes: int
+    elf: Elf
+    trace: Trace
+    console: Console
+    reference: Reference
+    difference: Difference | None
+
+
+class _Segments(Record, frozen=True):
+    """The trace's segments by meaning: the mark function is called around Invoke, and thrice for each operator."""
+
+    setup: Segment
+    layers: tuple[Segment, ...]
+    overhead: tuple[Segment, ...]
+    sequence: tuple[str, ...]
+
+
+def result(measured: Measured, profiler: Profiler) -> Result:
+    """Put a run in order.
+
+    Raises:
+        HarnessError: counts that must add up do not.
+    """
+    setup, console = measured.setup, measured.console
+    segments = _segments(measured.trace, len(setup.model.operators))
+    invocation = profiler.counts((*segments.layers, *segments.overhead))
+    overhead = profiler.counts(segments.overhead)
+    names = profile.demangle(tuple(profiler.function_names), setup.arm.tool("c++filt"))
+    per_layer = [profiler.counts((segment,)) for segment in segments.layers]
+    if sum(counts.instructions for counts in per_layer) + overhead.instructions != invocation.instructions:
+        raise HarnessError("layers and overhead do not add up to the invocation")
+    layers = tuple(_layer(measured, index, counts, names, invocation) for index, counts in enumerate(per_layer))
+    memory = _memory(measured)
+    check = _check(measured)
+    identity = _identity(measured)
+    platform, options = setup.platform, setup.options
+    return Result(
+        schema=SCHEMA,
+        run_id=_run_id(setup, identity),
+        verdict=_verdict(measured, memory, check),
+        model=ModelPart(
+            file=setup.model.path.name,
+            sha256=setup.model.sha256,
+            size_bytes=setup.model.size_bytes,
+            macs=setup.model.macs,
+        ),
+        platform=platform.name,
+        platform_title=platform.title,
+        core=platform.core,
+        fpu=platform.fpu if setup.hard_float else None,
+        machine=_machine_part(measured),
+        emulator=options.emulator,
+        kernels=options.kernels,
+        optimisation=options.optimisation,
+        tflm=TFLM_VINTAGE,
+        counts=CountsPart(
+            total=invocation.instructions,
+            overhead=overhead.instructions,
+            layers=sum(layer.instructions for layer in layers),
+            setup=segments.setup.instructions,
+            macs=setup.model.macs,
+            instructions_per_mac=per_mac(invocation.instructions, setup.model.macs),
+            classes=invocation.classes,
+        ),
+        layers=layers,
+        functions=_functions(invocation, names),
+        memory=memory,
+        check=check,
+        marks=MarksPart(
+            symbol=MARK_SYMBOL,
+            address=measured.elf.symbols[MARK_SYMBOL],
+            segments=tuple(segment.instructions for segment in measured.trace.segments),
+            sequence=segments.sequence,
+        ),
+        identity=identity,
+        artifacts=ARTIFACTS,
+    )
+
+
+def _segments(trace: Trace, operators: int) -> _Segments:
+    """Setup; then the stretch to the first operator; for each operator its Eval, its check, the stretch after; the end."""
+    expected = 3 + 3 * operators
+    if len(trace.segments) != expected:
+        raise HarnessError(f"{len(trace.segments)} segments counted, expected {expected} for {operators} operators")
+    layers = trace.segments[2:-1:3]
+    overhead = (trace.segments[1], *trace.segments[4:-1:3])
+    sequence = ["setup", "between"]
+    for index in range(operators):
+        sequence += [f"layer {index}", f"check {index}", "between"]
+    return _Segments(
+        setup=trace.segments[0], layers=layers, overhead=overhead, sequence=(*sequence, "end")
+    )
+
+
+def _layer(measured: Measured, index: int, counts: Counts, names: dict[str, str], invocation: Counts) -> Layer:
+    model = measured.setup.model
+    operator = model.operators[index]
+    output = model.tensors[operator.outputs[0]]
+    crc = measured.console.crcs[index]
+    return Layer(
+        index=index,
+        op=operator.op,
+        name=output.name,
+        output_shape=output.shape,
+        instructions=counts.instructions,
+        share=_share(counts.instructions, invocation.instructions),
+        macs=operator.macs,
+        instructions_per_mac=per_mac(counts.instructions, operator.macs),
+        classes=counts.classes,
+        functions={item.name: item.instructions for item in _functions(counts, names)},
+        output_crc32=f"{crc:08x}",
+        output_exact=crc == measured.reference.crcs[index],
+    )
+
+
+def _functions(counts: Counts, names: dict[str, str]) -> tuple[Function, ...]:
+    """The largest first. Two functions of one readable name (clones by the compiler) are one."""
+    merged: dict[str, int] = {}
+    for mangled, instructions in counts.functions.items():
+        merged[names[mangled]] = merged.get(names[mangled], 0) + instructions
+    return tuple(
+        Function(name=name, instructions=instructions, share=_share(instructions, counts.instructions))
+        for name, instructions in sorted(merged.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 6) if whole else 0.0
+
+
+def _machine_part(measured: Measured) -> MachinePart:
+    platform, machine = measured.setup.platform, measured.machine
+    notes = []
+    if machine.core != platform.core:
+        notes.append(f"code built for {platform.core} ran on the {machine.core} model")
+    return MachinePart(
+        name=machine.name, core=machine.core, stands_in=machine.name != platform.name, notes=tuple(notes)
+    )
+
+
+def _memory(measured: Measured) -> MemoryPart:
+    sections = [section for section in measured.elf.sections if section.name != _TEST_INPUT]
+    flash = sum(section.size_bytes for section in sections if section.in_flash)
+    static = sum(section.size_bytes for section in sections if section.writable and section.name != _STACK)
+    stack = measured.console.stack_used
+    if stack is None:
+        raise HarnessError("the firmware did not report its stack")
+    board = measured.setup.platform
+    model = measured.elf.size_bytes((".model",))
+    return MemoryPart(
+        flash=flash,
+        ram=static,
+        arena=measured.arena_bytes,
+        stack=stack,
+        model=model,
+        code=flash - model,
+        static=static - measured.arena_bytes,
+        arena_used=measured.arena_used_bytes,
+        flash_budget=board.flash.size_bytes,
+        ram_budget=board.ram.size_bytes,
+        flash_free=board.flash.size_bytes - flash,
+        ram_free=board.ram.size_bytes - static - stack,
+    )
+
+
+def _check(measured: Measured) -> CheckPart:
+    console, reference = measured.console, measured.reference
+    second = reference.tflite_micro_outputs
+    tflite_micro_exact = None if second is None else console.outputs == second
+    first = measured.difference
+    if first is None and tflite_micro_exact is False and second is not None:
+        first = _output_difference(measured.setup.model, console.outputs, second)
+    return CheckPart(
+        output_exact=console.outputs == reference.outputs and tflite_micro_exact is not False,
+        layers_exact=console.crcs == reference.crcs,
+        first_difference=first,
+        tflite_micro_exact=tflite_micro_exact,
+        tflite_micro_reason=reference.tflite_micro_reason,
+        input=measured.inputs.origin,
+        input_sha256=measured.inputs.sha256,
+        outputs=tuple(output.hex() for output in console.outputs),
+    )
+
+
+def difference(model: Model, index: int, device: bytes, host: bytes) -> Difference:
+    """How the outputs of one operator differ between device and host build."""
+    operator = model.operators[index]
+    first = model.tensors[operator.outputs[0]]
+    return _difference(index, operator.op, first.name, first.type, device, host, "host build")
+
+
+def _output_difference(model: Model, device: tuple[bytes, ...], second: tuple[bytes, ...]) -> Difference | None:
+    for position, (mine, theirs) in enumerate(zip(device, second, strict=True)):
+        if mine != theirs:
+            tensor = model.tensors[model.outputs[position]]
+            return _difference(None, None, tensor.name, tensor.type, mine, theirs, "tflite-micro")
+    return None
+
+
+def _difference(
+    index: int | None, op: str | None, name: str, kind: str, device: bytes, other: bytes, reference: str
+) -> Difference:
+    if len(device) != len(other):
+        raise HarnessError(f"{name}: {len(device)} bytes on the device, {len(other)} by {reference}")
+    mine, theirs = (np.frombuffer(data, dtype=_DTYPES[kind]) for data in (device, other))
+    # NaNs are equal to nothing, so it is the bytes that tell which elements differ.
+    width = mine.dtype.itemsize
+    unequal = (
+        np.frombuffer(device, dtype=np.uint8).reshape(-1, width) != np.frombuffer(other, np.uint8).reshape(-1, width)
+    ).any(axis=1)
+    distance = np.abs(mine.astype(np.float64) - theirs.astype(np.float64))
+    finite = distance[np.isfinite(distance)]
+    return Difference(
+        index=index,
+        op=op,
+        name=name,
+        elements=mine.size,
+        differing=int(unequal.sum()),
+        largest=float(finite.max()) if finite.size else float("inf"),
+        reference=reference,
+    )
+
+
+def _identity(measured: Measured) -> Identity:
+    setup, trace = measured.setup, measured.trace
+    commit, dirty = _git()
+    return Identity(
+        model_sha256=setup.model.sha256,
+        elf_sha256=measured.elf.sha256,
+        platform_sha256=setup.platform.sha256,
+        machine_sha256=measured.machine.sha256,
+        input_sha256=measured.inputs.sha256,
+        compiler=measured.libraries.compiler,
+        flags=measured.libraries.arch,
+        optimisation=setup.options.optimisation,
+        tflm=measured.libraries.tflm,
+        cmsis_nn=measured.libraries.cmsis_nn,
+        emulator=trace.emulator.name,
+        emulator_version=trace.emulator.version,
+        counter=trace.emulator.counter,
+        host_compiler=measured.host.compiler,
+        tflite_micro=measured.reference.tflite_micro_version,
+        harness_version=importlib.metadata.version("tflm-harness"),
+        git_commit=commit,
+        git_dirty=dirty,
+    )
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit of the harness' own checkout and whether it has changes."""
+    root = checkout()
+    if root is None or not (root / ".git").exists():
+        return None, None
+    try:
+        head = process.run(["git", "-C", root, "rev-parse", "HEAD"], time_limit_s=30)
+        status = process.run(["git", "-C", root, "status", "--porcelain"], time_limit_s=30)
+    except FileNotFoundError:
+        return None, None
+    if head.returncode != 0 or status.returncode != 0:
+        return None, None
+    return head.stdout.strip(), bool(status.stdout.strip())
+
+
+def _run_id(setup: Setup, identity: Identity) -> str:
+    """Readable, and equal for equal identities. The harness' own commit is not part of it: what it built is."""
+    fields = msgspec.structs.asdict(identity)
+    for name in ("git_commit", "git_dirty", "harness_version"):
+        del fields[name]
+    digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", setup.model.path.stem).strip("._-")[:40] or "model"
+    float_abi = "" if setup.hard_float or setup.platform.fpu is None else "-nofpu"
+    options = setup.options
+    return f"{stem}-{setup.platform.name}-{options.kernels}{options.optimisation}{float_abi}-{digest}"
+
+
+def _verdict(measured: Measured, memory: MemoryPart, check: CheckPart) -> Verdict:
+    board = measured.setup.platform.name
+    reasons = []
+    if memory.flash_free < 0:
+        reasons.append(
+            f"does not fit {board}: needs {kib(memory.flash)} of {kib(memory.flash_budget)} flash"
+        )
+    if memory.ram_free < 0:
+        reasons.append(
+            f"does not fit {board}: needs {kib(memory.ram + memory.stack)} of {kib(memory.ram_budget)} RAM "
+            f"({kib(memory.arena)} of it arena)"
+        )
+    if not (check.output_exact and check.layers_exact):
+        reasons.append(describe_difference(check))
+    return Verdict(passed=not reasons, reasons=tuple(reasons))
+
+
+def describe_difference(check: CheckPart) -> str:
+    """The first difference in one line."""
+    first = check.first_difference
+    if first is None:
+        return "the outputs differ from the reference"
+    where = "the final output" if first.index is None else f"layer {first.index} ({first.op})"
+    return (
+        f"{where} differs from the {first.reference} in {first.differing} of {first.elements} elements, "
+        f"by {first.largest:g} at most"
+    )
+
+
+def kib(size_bytes: int) -> str:
+    """A size for messages, rounded up to whole KiB."""
+    return f"{-(-size_bytes // 1024)} KiB"

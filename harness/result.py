@@ -1,0 +1,214 @@
+"""The result of a run as it is stored, printed and compared. Counts are measured; nothing in here is an estimate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from harness.records import Record
+
+SCHEMA = "tflm-harness/run/1"
+
+
+class ModelPart(Record, frozen=True):
+    """The network: file name, SHA-256, size, multiply-accumulates of one inference."""
+
+    file: str
+    sha256: str
+    size_bytes: int
+    macs: int
+
+
+class MachinePart(Record, frozen=True):
+    """The emulator's machine that ran the firmware; ``stands_in`` is false where it is the platform itself."""
+
+    name: str
+    core: str
+    stands_in: bool
+    notes: tuple[str, ...]
+
+
+class CountsPart(Record, frozen=True):
+    """Executed instructions of one inference.
+
+    ``total`` = sum of the layers + ``overhead``, exactly: the overhead is what the interpreter and the marks execute
+    around the operators. ``setup`` is what ran from reset to the inference, which is not part of ``total``.
+    """
+
+    total: int
+    overhead: int
+    layers: int
+    setup: int
+    macs: int
+    instructions_per_mac: float | None
+    classes: dict[str, int]
+
+
+class Layer(Record, frozen=True):
+    """One operator: ``name`` is that of its first output tensor; classes and functions each sum to ``instructions``."""
+
+    index: int
+    op: str
+    name: str
+    output_shape: tuple[int, ...]
+    instructions: int
+    share: float
+    macs: int
+    instructions_per_mac: float | None
+    classes: dict[str, int]
+    functions: dict[str, int]
+    output_crc32: str
+    output_exact: bool
+
+
+class Function(Record, frozen=True):
+    """A function's instructions during the inference, exclusive of what it calls."""
+
+    name: str
+    instructions: int
+    share: float
+
+
+class MemoryPart(Record, frozen=True):
+    """Bytes. ``flash``: everything the program carries but the test input. ``ram``: static data with the arena, without
+    the stack. ``stack``: its high-water mark since reset.
+
+    The budgets are the board's; ``flash_free`` and ``ram_free`` are negative where it does not fit, and ``ram_free``
+    is what static data and the measured stack leave.
+    """
+
+    flash: int
+    ram: int
+    arena: int
+    stack: int
+    model: int
+    code: int
+    static: int
+    arena_used: int
+    flash_budget: int
+    ram_budget: int
+    flash_free: int
+    ram_free: int
+
+
+class Difference(Record, frozen=True):
+    """The first operator whose outputs differ from the reference: elements that differ, and by how much at most.
+
+    ``index`` is None where only the final outputs differ from those of tflite-micro.
+    """
+
+    index: int | None
+    op: str | None
+    name: str
+    elements: int
+    differing: int
+    largest: float
+    reference: str
+
+
+class CheckPart(Record, frozen=True):
+    """Bit-for-bit comparison with the host build (every operator, final outputs) and tflite-micro (final outputs).
+
+    ``tflite_micro_exact`` is None where that package cannot run the model; ``tflite_micro_reason`` says why.
+    """
+
+    output_exact: bool
+    layers_exact: bool
+    first_difference: Difference | None
+    tflite_micro_exact: bool | None
+    tflite_micro_reason: str | None
+    input: str
+    input_sha256: str
+    outputs: tuple[str, ...]
+
+
+class MarksPart(Record, frozen=True):
+    """The mark function, and the instructions between its calls: the first segment runs from reset to the first call.
+
+    ``sequence`` names what each segment is: setup, between, layer N, check N, end.
+    """
+
+    symbol: str
+    address: int
+    segments: tuple[int, ...]
+    sequence: tuple[str, ...]
+
+
+class Identity(Record, frozen=True):
+    """Everything that decides the numbers. ``git_*`` are of the harness' checkout, None outside of one."""
+
+    model_sha256: str
+    elf_sha256: str
+    platform_sha256: str
+    machine_sha256: str
+    input_sha256: str
+    compiler: str
+    flags: tuple[str, ...]
+    optimisation: str
+    tflm: str
+    cmsis_nn: str
+    emulator: str
+    emulator_version: str
+    counter: str | None
+    host_compiler: str
+    tflite_micro: str
+    harness_version: str
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+class Verdict(Record, frozen=True):
+    """Whether everything that was judged holds; a reason for each thing that does not."""
+
+    passed: bool
+    reasons: tuple[str, ...]
+
+
+class Artifacts(Record, frozen=True):
+    """Paths of the run's files: relative to its folder where stored, absolute where loaded or printed."""
+
+    elf: str
+    uart_log: str
+    layers_csv: str
+    functions_csv: str
+
+
+class Result(Record, frozen=True):
+    """One run. ``tflm`` says the vintage of the runtime that was measured."""
+
+    schema: str
+    run_id: str
+    verdict: Verdict
+    model: ModelPart
+    platform: str
+    platform_title: str
+    core: str
+    fpu: str | None
+    machine: MachinePart
+    emulator: str
+    kernels: str
+    optimisation: str
+    tflm: str
+    counts: CountsPart
+    layers: tuple[Layer, ...]
+    functions: tuple[Function, ...]
+    memory: MemoryPart
+    check: CheckPart
+    marks: MarksPart
+    identity: Identity
+    artifacts: Artifacts
+
+    def to_json(self) -> bytes:
+        """The result as indented JSON with a final newline."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def per_mac(instructions: int, macs: int) -> float | None:
+    """Instructions per multiply-accumulate, None where there are none of the latter."""
+    return round(instructions / macs, 4) if macs else None
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a stored result."""
+    return msgspec.json.schema(Result)

@@ -1,0 +1,64 @@
+"""What is known of a run before anything is built: model, platform and options, checked against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import cores, library, model, platforms, toolchain
+from harness.emulators import BACKENDS
+from harness.errors import BadInputError
+from harness.records import Model, Platform, Record
+
+DEFAULT_TIME_LIMIT_S = 60.0
+
+
+class Options(Record, frozen=True):
+    """The axes of a run. ``fpu`` None takes the platform's; ``time_limit_s`` bounds each start of the emulator."""
+
+    kernels: str = "reference"
+    optimisation: str = "-O2"
+    fpu: bool | None = None
+    emulator: str = "qemu"
+    time_limit_s: float = DEFAULT_TIME_LIMIT_S
+
+
+class Setup(Record, frozen=True):
+    """A run that can be built."""
+
+    model: Model
+    platform: Platform
+    options: Options
+    arm: toolchain.Toolchain
+    arch: tuple[str, ...]
+    hard_float: bool
+
+
+def prepare(model_path: Path, platform: str, options: Options) -> Setup:
+    """Check model, platform and options against each other.
+
+    Raises:
+        BadInputError: one of them cannot be used.
+        MissingToolError: the compiler is not installed.
+    """
+    _one_of("kernel set", options.kernels, library.KERNEL_SETS)
+    _one_of("optimisation level", options.optimisation, library.OPTIMISATIONS)
+    _one_of("emulator", options.emulator, tuple(BACKENDS))
+    if not options.time_limit_s > 0:
+        raise BadInputError(f"a time limit of {options.time_limit_s:g} s cannot be kept", "give more than 0")
+    found = platforms.load(platform)
+    if options.fpu and found.fpu is None:
+        raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")
+    hard_float = found.fpu is not None and options.fpu is not False
+    return Setup(
+        model=model.load(model_path),
+        platform=found,
+        options=options,
+        arm=toolchain.arm(),
+        arch=cores.flags(found.core, found.fpu, hard_float),
+        hard_float=hard_float,
+    )
+
+
+def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise BadInputError(f"unknown {what} {value!r}", f"one of {', '.join(allowed)}")

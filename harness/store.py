@@ -1,0 +1,202 @@
+"""Results on disk: results/runs/<run id>/ with result.json, tables, console log, ELF, and manifest.json, written last."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from harness import isa
+from harness.errors import BadInputError, HarnessError
+from harness.paths import results_folder
+from harness.records import Record
+from harness.result import SCHEMA, Artifacts, Result
+
+_RESULT = "result.json"
+_MANIFEST = "manifest.json"
+ARTIFACTS = Artifacts(
+    elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv="functions.csv"
+)
+
+
+class Manifest(Record, frozen=True):
+    """What a run's folder holds: SHA-256 of each file. Its presence says that the run is complete."""
+
+    schema: str
+    run_id: str
+    created: str
+    command: tuple[str, ...]
+    files: dict[str, str]
+
+
+def runs_folder() -> Path:
+    """Where runs are kept."""
+    return results_folder() / "runs"
+
+
+def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Result:
+    """Store a run under its id, replacing an earlier one of the same id; returns it with absolute artifact paths.
+
+    Raises:
+        HarnessError: the folder cannot be written. Nothing half-written is left.
+    """
+    folder = runs_folder() / result.run_id
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+        try:
+            shutil.copyfile(elf, work / ARTIFACTS.elf)
+            (work / ARTIFACTS.uart_log).write_text(uart)
+            (work / ARTIFACTS.layers_csv).write_text(layers_csv(result))
+            (work / ARTIFACTS.functions_csv).write_text(functions_csv(result))
+            (work / _RESULT).write_bytes(result.to_json())
+            manifest = Manifest(
+                schema=SCHEMA,
+                run_id=result.run_id,
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                command=command,
+                files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())},
+            )
+            partial = work / f"{_MANIFEST}.part"
+            partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+            partial.replace(work / _MANIFEST)
+            work.chmod(0o755)
+            _move_into_place(work, folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+    except OSError as error:
+        raise HarnessError(
+            f"cannot store the run in {folder.parent}: {error.strerror or error}",
+            "free some space, or name another folder in HARNESS_RESULTS",
+        ) from error
+    return _absolute(result, folder)
+
+
+def _move_into_place(work: Path, folder: Path) -> None:
+    with filelock.FileLock(f"{folder.parent / '.lock'}"):
+        old = folder.parent / f".old-{folder.name}-{os.getpid()}"
+        if folder.exists():
+            folder.rename(old)
+        work.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def load(run: str) -> Result:
+    """A stored run by its id, an unambiguous beginning of it, or the path of its folder.
+
+    Raises:
+        BadInputError: there is no such run, or it was stored by a newer version.
+    """
+    folder = _find(run)
+    try:
+        content = (folder / _RESULT).read_bytes()
+        schema = msgspec.json.decode(content, type=_Schema).schema
+        if schema != SCHEMA:
+            raise BadInputError(
+                f"{folder.name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", "update the harness"
+            )
+        result = msgspec.json.decode(content, type=Result)
+    except FileNotFoundError as error:
+        raise BadInputError(f"{folder}: no complete run ({Path(error.filename).name} is missing)") from error
+    except msgspec.DecodeError as error:
+        raise BadInputError(f"{folder / _RESULT}: {error}") from error
+    return _absolute(result, folder)
+
+
+class _Schema(msgspec.Struct):
+    schema: str
+
+
+def _find(run: str) -> Path:
+    given = Path(run)
+    if (given / _MANIFEST).is_file():
+        return given
+    matches = [folder for folder in _folders() if folder.name == run] or [
+        folder for folder in _folders() if run in folder.name
+    ]
+    if not matches:
+        raise BadInputError(f"no stored run {run!r} in {runs_folder()}", "harness list shows them")
+    if len(matches) > 1:
+        raise BadInputError(
+            f"{run!r} is ambiguous: {len(matches)} runs match", "for example " + matches[0].name
+        )
+    return matches[0]
+
+
+def _folders() -> Iterator[Path]:
+    if runs_folder().is_dir():
+        for folder in sorted(runs_folder().iterdir()):
+            if not folder.name.startswith(".") and (folder / _MANIFEST).is_file():
+                yield folder
+
+
+def manifests() -> tuple[Manifest, ...]:
+    """The complete runs, the newest first.
+
+    Raises:
+        BadInputError: a manifest that cannot be read.
+    """
+    found = []
+    for folder in _folders():
+        try:
+            found.append(msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest))
+        except msgspec.DecodeError as error:
+            raise BadInputError(f"{folder / _MANIFEST}: {error}", "remove the damaged run's folder") from error
+    return tuple(sorted(found, key=lambda manifest: (manifest.created, manifest.run_id), reverse=True))
+
+
+def _absolute(result: Result, folder: Path) -> Result:
+    root = folder.resolve()
+    return msgspec.structs.replace(
+        result,
+        artifacts=Artifacts(**{name: str(root / path) for name, path in msgspec.structs.asdict(ARTIFACTS).items()}),
+    )
+
+
+def layers_csv(result: Result) -> str:
+    """One row per operator."""
+    rows = [
+        [
+            layer.index, layer.op, safe_cell(layer.name), "x".join(map(str, layer.output_shape)), layer.instructions,
+            f"{layer.share:.6f}", layer.macs, _cell(layer.instructions_per_mac),
+            *(layer.classes[name] for name in isa.CLASSES), layer.output_crc32, layer.output_exact,
+        ]
+        for layer in result.layers
+    ]  # fmt: skip
+    header = ["index", "op", "name", "output_shape", "instructions", "share", "macs", "instructions_per_mac",
+              *isa.CLASSES, "output_crc32", "output_exact"]  # fmt: skip
+    return _csv(header, rows)
+
+
+def functions_csv(result: Result) -> str:
+    """One row per function that ran during the inference, the largest first."""
+    return _csv(
+        ["function", "instructions", "share"],
+        [[safe_cell(item.name), item.instructions, f"{item.share:.6f}"] for item in result.functions],
+    )
+
+
+def _csv(header: list[str], rows: list[list[object]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else value
+
+
+def safe_cell(text: str) -> str:
+    """Text from a model or an ELF file for a table: a spreadsheet must not take it for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
