@@ -174,7 +174,7 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
     )
     if built.returncode != 0:
         raise BuildError(f"the self-test does not build for {core.name}", detail=built.stderr.strip())
-    symbols = _symbols(elf)
+    symbols = symbols(elf)
     labels = sorted((address, name) for name, address in symbols.items() if name.startswith("segment_"))
     return Built(
         elf=elf,
@@ -184,7 +184,7 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
     )
 
 
-def _symbols(elf: Path) -> dict[str, int]:
+def symbols(elf: Path) -> dict[str, int]:
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
@@ -194,7 +194,7 @@ def _symbols(elf: Path) -> dict[str, int]:
             symbol.name: symbol["st_value"]
             for table in tables
             if isinstance(table, SymbolTableSection)
-            for symbol in table.iter_symbols()
+            for symbol in table.itersymbols()
         }
 
 

@@ -1,0 +1,22 @@
+"""The main job on a network that the project ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.library import KERNEL_SETS, Progress
+from harness.pipeline import run
+from harness.result import Result
+
+MODEL = Path(__file__).parent / "zoo" / "digits.tflite"
+# A Cortex-M4F, an M7F and an M0+: with and without DSP instructions.
+PLATFORMS = ("stm32l496zg", "stm32f767zi", "rp2040")
+
+
+def run_demo(progress: Progress) -> tuple[Result, ...]:
+    """Profile the digits network on PLATFORMS with both kernel sets; results in that order, CMSIS-NN first."""
+    return tuple(
+        run(MODEL, platform, kernels=kernels, progress=progress, command=("harness", "demo"))
+        for platform in PLATFORMS
+        for kernels in reversed(KERNEL_SETS)
+    )
