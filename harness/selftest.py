@@ -174,17 +174,18 @@ def build(core: Core, machine: Machine, folder: Path) -> Built:
     )
     if built.returncode != 0:
         raise BuildError(f"the self-test does not build for {core.name}", detail=built.stderr.strip())
-    symbols = symbols(elf)
-    labels = sorted((address, name) for name, address in symbols.items() if name.startswith("segment_"))
+    addresses = symbols(elf)
+    labels = sorted((address, name) for name, address in addresses.items() if name.startswith("segment_"))
     return Built(
         elf=elf,
         segments=tuple(name.removeprefix("segment_") for _, name in labels),
-        mark_address=symbols["mark"],
-        end_address=symbols["end"],
+        mark_address=addresses["mark"],
+        end_address=addresses["end"],
     )
 
 
 def symbols(elf: Path) -> dict[str, int]:
+    """Values of an ELF file's symbols by name; functions have the Thumb bit."""
     from elftools.elf.elffile import ELFFile
     from elftools.elf.sections import SymbolTableSection
 
@@ -194,7 +195,7 @@ def symbols(elf: Path) -> dict[str, int]:
             symbol.name: symbol["st_value"]
             for table in tables
             if isinstance(table, SymbolTableSection)
-            for symbol in table.itersymbols()
+            for symbol in table.iter_symbols()
         }
 
 
