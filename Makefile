@@ -1,5 +1,7 @@
 # Two commands on a fresh machine: "make demo" and "make test". .ci/bootstrap installs what is missing, once.
 .DEFAULT_GOAL := help
+# two bootstraps at once would be in each other's way
+.NOTPARALLEL:
 .PHONY: demo test lint setup clean help
 
 demo: ## run the main job on the network that the project ships
