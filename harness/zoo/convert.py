@@ -58,13 +58,19 @@ def begin(seed: int) -> Any:
     return keras
 
 
-def random_samples(model: Any, count: int, seed: int) -> list[list[Array]]:
-    """``count`` samples of uniform [-1, 1) float32 arrays, one array of shape (1, ...) for each of ``model.inputs``."""
+def random_samples(shapes: Sequence[Sequence[int]], count: int, seed: int) -> list[list[Array]]:
+    """``count`` samples, each with a float32 array of values in [-1, 1) for every shape.
+
+    Every channel (the last axis) of every sample is uniform between bounds of its own, so that averages over an image
+    differ between samples as they do between real images.
+    """
     generator = np.random.default_rng(seed)
-    return [
-        [generator.uniform(-1.0, 1.0, size=tuple(tensor.shape)).astype(np.float32) for tensor in model.inputs]
-        for _ in range(count)
-    ]
+
+    def array(shape: Sequence[int]) -> Array:
+        bounds = np.sort(generator.uniform(-1.0, 1.0, size=(2, shape[-1])), axis=0)
+        return generator.uniform(bounds[0], bounds[1], size=tuple(shape)).astype(np.float32)
+
+    return [[array(shape) for shape in shapes] for _ in range(count)]
 
 
 def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:

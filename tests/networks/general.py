@@ -127,15 +127,6 @@ def stacking(k: Layers) -> Any:
 
 
 @network()
-def global_average_1d(k: Layers) -> Any:
-    """int8 MEAN of a rank-3 tensor."""
-    signal = k.input(20, 3)
-    return k.model(
-        signal, sequence(signal, k.conv1d(8, 5, activation="relu"), k.layers.GlobalAveragePooling1D(), k.dense(4))
-    )
-
-
-@network()
 def recurrent_unrolled(k: Layers) -> Any:
     """Three steps of a simple recurrent layer as fully connected layers, ADD and TANH."""
     rows = k.input(3, 5)

@@ -48,148 +48,166 @@ def with_flex(converter: Any, tensorflow: ModuleType) -> None:
     ]
 
 
-@refused("SHAPE", configure=as_default)
+@refused("operator 1 (SHAPE) is not supported", configure=as_default)
 def dynamic_batch(k: Layers) -> Any:
     image = k.keras.Input((8, 8, 1))
     return k.model(image, sequence(image, k.conv(4, 3, activation="relu"), k.layers.Flatten(), k.dense(3)))
 
 
-@refused("uint8", configure=with_uint8)
+@refused("uint8 tensors are not supported", configure=with_uint8)
 def uint8_io(k: Layers) -> Any:
     image = k.input(8, 8, 1)
     return k.model(image, sequence(image, k.conv(4, 3, activation="relu"), k.layers.Flatten(), k.dense(3)))
 
 
-@refused("int16", configure=with_int16)
+@refused("is int16, expected float32 or int8", configure=with_int16)
 def int16_activations(k: Layers) -> Any:
     image = k.input(8, 8, 1)
     return k.model(image, sequence(image, k.conv(4, 3, activation="relu"), k.layers.Flatten(), k.dense(3)))
 
 
-@refused("CONV_2D", configure=with_dynamic_range)
+@refused("float32 activations with int8 weights (hybrid)", configure=with_dynamic_range)
 def dynamic_range_conv(k: Layers) -> Any:
     image = k.input(20, 20, 4)
     return k.model(image, sequence(image, k.conv(16, 3, activation="relu"), k.conv(8, 3)))
 
 
-@refused("FULLY_CONNECTED", configure=with_dynamic_range)
+@refused("float32 activations with int8 weights (hybrid)", configure=with_dynamic_range)
 def dynamic_range_dense(k: Layers) -> Any:
     vector = k.input(64)
     return k.model(vector, sequence(vector, k.dense(64, activation="relu"), k.dense(64)))
 
 
-@refused("float16", configure=with_float16)
+@refused("float16 tensors are not supported", configure=with_float16)
 def float16_weights(k: Layers) -> Any:
     image = k.input(8, 8, 1)
     return k.model(image, sequence(image, k.conv(4, 3, activation="relu"), k.layers.Flatten(), k.dense(3)))
 
 
-@refused("FlexErf", dtype="float32", configure=with_flex)
+@refused("custom operator FlexErf is not supported", dtype="float32", configure=with_flex)
 def flex_operator(k: Layers) -> Any:
     vector = k.input(6)
     return k.model(vector, k.keras.ops.erf(k.dense(4)(vector)))
 
 
-@refused("TRANSPOSE_CONV")
+@refused("operator 0 (TRANSPOSE_CONV) is not supported")
 def transposed_convolution(k: Layers) -> Any:
     image = k.input(5, 5, 3)
     return k.model(image, k.layers.Conv2DTranspose(4, 3, strides=2, padding="same")(image))
 
 
-@refused("LEAKY_RELU")
+@refused("operator 1 (LEAKY_RELU) is not supported")
 def leaky_relu(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.layers.LeakyReLU(0.1)))
 
 
-@refused("ELU")
+@refused("operator 2 (ELU) is not supported")
 def elu(k: Layers) -> Any:
     vector = k.input(6)
     return k.model(vector, k.dense(4, activation="elu")(vector))
 
 
-@refused("HARD_SWISH")
+@refused("operator 1 (HARD_SWISH) is not supported")
 def hard_swish(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.layers.Activation("hard_swish")))
 
 
-@refused("TILE")
+@refused("operator 2 (TILE) is not supported")
 def repeated_vector(k: Layers) -> Any:
     vector = k.input(6)
     return k.model(vector, k.layers.RepeatVector(3)(k.dense(4)(vector)))
 
 
-@refused("REDUCE_MAX")
+@refused("operator 1 (REDUCE_MAX) is not supported")
 def global_maximum(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.layers.GlobalMaxPooling2D(), k.dense(2)))
 
 
-@refused("RESIZE_BILINEAR")
+@refused("operator 1 (RESIZE_BILINEAR) is not supported")
 def bilinear_upsampling(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.layers.UpSampling2D(2, interpolation="bilinear")))
 
 
-@refused("TRANSPOSE")
+@refused("operator 1 (TRANSPOSE) is not supported")
 def permuted(k: Layers) -> Any:
     image = k.input(6, 5, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.layers.Permute((2, 1, 3))))
 
 
-@refused("BATCH_MATMUL")
+@refused("operator 5 (BATCH_MATMUL) is not supported")
 def attention(k: Layers) -> Any:
     rows = k.input(6, 4)
     return k.model(rows, k.layers.Attention()([k.conv1d(4, 1)(rows), k.conv1d(4, 1)(rows)]))
 
 
-@refused("GATHER", dtype="float32")
+@refused("2 (SELECT)", dtype="float32")
 def embedding(k: Layers) -> Any:
     indices = k.keras.Input((5,), batch_size=1, dtype="int32")
     return k.model(indices, k.layers.Embedding(10, 4)(indices))
 
 
-@refused("FULLY_CONNECTED")
+@refused("operator 0 (FULLY_CONNECTED): the input's dimensions (1x5x8) are kept")
 def dense_on_rows(k: Layers) -> Any:
     """A fully connected layer whose output has rank 3."""
     rows = k.input(5, 8)
     return k.model(rows, k.dense(4)(rows))
 
 
-@refused("MEAN", dtype="float32")
+@refused("mean of 1x9x4 over axes [1]", dtype="float32")
 def float_mean_of_rank_3(k: Layers) -> Any:
     rows = k.input(9, 4)
     return k.model(rows, k.dense(3)(k.layers.GlobalAveragePooling1D()(rows)))
 
 
-@refused("SQUARED_DIFFERENCE")
+@refused("mean of 1x16x8 over axes [1]")
+def int8_mean_of_rank_3(k: Layers) -> Any:
+    signal = k.input(20, 3)
+    return k.model(signal, sequence(signal, k.conv1d(8, 5), k.layers.GlobalAveragePooling1D(), k.dense(4)))
+
+
+@refused("mean of 1x6x4x6 over axes [3]")
+def mean_of_channels(k: Layers) -> Any:
+    image = k.input(8, 6, 3)
+    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=-1))
+
+
+@refused("mean of 1x6x4x6 over axes [1, 2, 3]")
+def mean_of_everything(k: Layers) -> Any:
+    image = k.input(8, 6, 3)
+    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=(1, 2, 3)))
+
+
+@refused("(SQUARED_DIFFERENCE) is not supported")
 def layer_normalisation(k: Layers) -> Any:
     vector = k.input(12)
     return k.model(vector, k.layers.LayerNormalization()(k.dense(8)(vector)))
 
 
-@refused("nobody reads", dtype="float32")
+@refused("nobody reads it (invalid lifetime)", dtype="float32")
 def lstm_unrolled(k: Layers) -> Any:
     """Leaves an operator output that nothing reads: "invalid lifetime" in this TFLM."""
     rows = k.input(3, 4)
     return k.model(rows, k.layers.LSTM(6, unroll=True)(rows))
 
 
-@refused("CONV_3D")
+@refused("(CONV_3D) is not supported")
 def conv3d(k: Layers) -> Any:
     volume = k.input(5, 5, 5, 1)
     return k.model(volume, k.layers.Conv3D(2, 3)(volume))
 
 
-@refused("subgraph", dtype="float32")
+@refused("3 subgraphs, this TFLM runs exactly one", dtype="float32")
 def lstm(k: Layers) -> Any:
     """A loop: WHILE with subgraphs of its own."""
     rows = k.input(3, 4)
     return k.model(rows, k.layers.LSTM(6)(rows))
 
 
-@refused("RELU")
+@refused("(RELU): input and output have different scales")
 def relu_of_another_scale(k: Layers) -> Any:
     """This TFLM's int8 RELU clamps without rescaling."""
     image = k.input(8, 8, 3)
@@ -197,7 +215,7 @@ def relu_of_another_scale(k: Layers) -> Any:
     return k.model(image, k.conv(2, 1)(k.layers.ReLU()(joined)))
 
 
-@refused("RELU6")
+@refused("(RELU6): input and output have different scales")
 def relu6_of_another_scale(k: Layers) -> Any:
     """This TFLM's int8 RELU6 clamps without rescaling."""
     image = k.input(8, 8, 3)
@@ -205,14 +223,14 @@ def relu6_of_another_scale(k: Layers) -> Any:
     return k.model(image, [value, k.layers.ReLU(6.0)(value)])
 
 
-@refused("CONV_2D")
+@refused("weights of 2 channels for an input of 4")
 def grouped_convolution(k: Layers) -> Any:
     """A filter of half the input's channels: this TFLM would read beyond it."""
     image = k.input(8, 8, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.conv(4, 3, groups=2)))
 
 
-@refused("QUANTIZE")
+@refused("cannot convert from one int8 scale to another")
 def requantised(k: Layers) -> Any:
     """int8 to int8; this TFLM's QUANTIZE takes float32 and int16 only."""
     image = k.input(8, 8, 3)
@@ -220,26 +238,26 @@ def requantised(k: Layers) -> Any:
     return k.model(image, k.layers.Concatenate()([value, k.keras.ops.sigmoid(value)]))
 
 
-@refused("RESIZE_NEAREST_NEIGHBOR")
+@refused("half_pixel_centers")
 def nearest_resize(k: Layers) -> Any:
     """Half-pixel centres, which this TFLM does not know."""
     image = k.input(8, 8, 3)
     return k.model(image, k.keras.ops.image.resize(k.conv(4, 3)(image), (9, 9), interpolation="nearest"))
 
 
-@refused("LOG")
+@refused("(LOG): tensor")
 def int8_logarithm(k: Layers) -> Any:
     vector = k.input(12)
     return k.model(vector, k.keras.ops.log(k.dense(5, activation="sigmoid")(vector)))
 
 
-@refused("ABS")
+@refused("(ABS): tensor")
 def int8_absolute_value(k: Layers) -> Any:
     vector = k.input(12)
     return k.model(vector, k.keras.ops.abs(k.dense(5)(vector)))
 
 
-@refused("MUL")
+@refused("at most 4 dimensions")
 def multiplication_of_rank_5(k: Layers) -> Any:
     """Broadcast operands of more than four dimensions overrun this TFLM's shapes."""
     vector = k.input(24)
@@ -247,20 +265,20 @@ def multiplication_of_rank_5(k: Layers) -> Any:
     return k.model(vector, k.layers.Multiply()([value, k.layers.Reshape((1, 1, 3, 2))(k.dense(6)(vector))]))
 
 
-@refused("SPLIT_V")
+@refused("(SPLIT_V) is not supported")
 def uneven_split(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     return k.model(image, k.keras.ops.split(k.conv(6, 3)(image), [1, 3], axis=-1))
 
 
-@refused("MIRROR_PAD")
+@refused("(MIRROR_PAD) is not supported")
 def mirrored_padding(k: Layers) -> Any:
     image = k.input(6, 6, 3)
     widths = [[0, 0], [1, 1], [1, 1], [0, 0]]
     return k.model(image, k.keras.ops.pad(k.conv(6, 3)(image), widths, mode="reflect"))
 
 
-@refused("GELU")
+@refused("(GELU) is not supported")
 def gelu(k: Layers) -> Any:
     vector = k.input(6)
     return k.model(vector, k.dense(4, activation="gelu")(vector))

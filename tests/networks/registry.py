@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-
-import numpy as np
 
 from harness import paths
 from harness.zoo import convert
@@ -52,8 +51,13 @@ class Layers:
         return self.layers.Conv1D(channels, size, **self._weights("kernel", options), **options)
 
     def depthwise(self, size: int | tuple[int, int], **options: Any) -> Any:
-        """A depthwise 2-D convolution."""
-        return self.layers.DepthwiseConv2D(size, **self._weights("depthwise", options), **options)
+        """A depthwise 2-D convolution; Keras' own scaling takes its input channels for summed and makes it vanish."""
+        height, width = (size, size) if isinstance(size, int) else size
+        weights = {
+            **self._weights("depthwise", options),
+            "depthwise_initializer": self.keras.initializers.RandomNormal(stddev=math.sqrt(2 / (height * width))),
+        }
+        return self.layers.DepthwiseConv2D(size, **weights, **options)
 
     def dense(self, units: int, **options: Any) -> Any:
         """A fully connected layer."""
@@ -64,7 +68,7 @@ class Layers:
         return self.keras.initializers.RandomNormal(stddev=0.5)
 
     def _weights(self, kernel: str, options: dict[str, Any]) -> dict[str, Any]:
-        weights = {f"{kernel}_initializer": "he_normal"}
+        weights: dict[str, Any] = {f"{kernel}_initializer": "he_normal"}
         if options.get("use_bias", True):
             weights["bias_initializer"] = self.keras.initializers.RandomNormal(stddev=0.2)
         return weights
@@ -113,7 +117,7 @@ def _model(build: Build) -> tuple[Any, int]:
 
 def _convert(build: Build, dtype: convert.Type, io: convert.Type | None) -> bytes:
     model, seed = _model(build)
-    samples = convert.random_samples(model, _SAMPLES, seed) if dtype == "int8" else None
+    samples = convert.random_samples(_shapes(model), _SAMPLES, seed) if dtype == "int8" else None
     return convert.convert(model, samples, dtype=dtype, io=io)
 
 
@@ -121,15 +125,18 @@ def _convert_otherwise(build: Build, configure: Configure) -> bytes:
     import tensorflow
 
     model, seed = _model(build)
-    shapes = [tuple(size or 1 for size in tensor.shape) for tensor in model.inputs]
-    generator = np.random.default_rng(seed)
-    samples = [[generator.uniform(-1, 1, size=shape).astype("float32") for shape in shapes] for _ in range(_SAMPLES)]
+    samples = convert.random_samples(_shapes(model), _SAMPLES, seed)
     with quiet():
         converter = tensorflow.lite.TFLiteConverter.from_keras_model(model)
         converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
         converter.representative_dataset = lambda: iter(samples)
         configure(converter, tensorflow)
         return bytes(converter.convert())
+
+
+def _shapes(model: Any) -> list[list[int]]:
+    """The shapes of the inputs, an open batch taken as 1."""
+    return [[size or 1 for size in tensor.shape] for tensor in model.inputs]
 
 
 def _cached(name: str, make: Builder) -> Builder:

@@ -21,7 +21,7 @@ image = keras.Input((6, 6, 2), batch_size=1)
 layers = keras.layers
 value = layers.Flatten()(layers.Conv2D(3, 3, activation="relu")(image))
 model = keras.Model(image, layers.Dense(4)(value))
-data = convert.convert(model, convert.random_samples(model, 8, 7))
+data = convert.convert(model, convert.random_samples([(1, 6, 6, 2)], 8, 7))
 """
 
 
@@ -87,7 +87,7 @@ def test_the_same_network_gives_the_same_bytes_in_every_process_and_nothing_is_p
 )
 def test_inputs_and_outputs_have_the_type_asked_for(dtype: Any, io: Any, expected: Any) -> None:
     model = small(convert.begin(1))
-    samples = convert.random_samples(model, 4, 1)
+    samples = convert.random_samples([(1, 6, 6, 2)], 4, 1)
     interpreter = HostInterpreter(convert.convert(model, samples, dtype=dtype, io=io))
     (output,) = interpreter.run([np.zeros((1, 6, 6, 2), expected)])
     assert output.dtype == expected
@@ -99,7 +99,7 @@ def test_samples_reach_the_inputs_they_are_meant_for() -> None:
     keras = convert.begin(1)
     wide, narrow = keras.Input((5,), batch_size=1, name="wide"), keras.Input((5,), batch_size=1, name="narrow")
     model = keras.Model([wide, narrow], keras.layers.Dense(3)(keras.layers.Subtract()([wide, narrow])))
-    samples = [[8.0 * first, second] for first, second in convert.random_samples(model, 30, 1)]
+    samples = [[8.0 * first, second] for first, second in convert.random_samples([(1, 5), (1, 5)], 200, 1)]
     details = HostInterpreter(convert.convert(model, samples)).inputs
     scales = sorted(float(entry["quantization_parameters"]["scales"][0]) for entry in details)
     # Uniform [-8, 8) and [-1, 1) over 255 steps of int8.
@@ -139,7 +139,7 @@ def test_int8_loops_are_refused_before_they_crash_the_converter(bidirectional: b
     layer = keras.layers.LSTM(5)
     model = keras.Model(rows, (keras.layers.Bidirectional(layer) if bidirectional else layer)(rows))
     with pytest.raises(BadInputError, match="recurrent layer that runs as a loop"):
-        convert.convert(model, convert.random_samples(model, 2, 1))
+        convert.convert(model, convert.random_samples([(1, 3, 4)], 2, 1))
 
 
 @needs_tensorflow
