@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -398,7 +400,7 @@ def test_make_knows_its_targets() -> None:
 
 @pytest.mark.parametrize("script", ["bootstrap", "run"])
 def test_shellcheck(script: str) -> None:
-    shellcheck = shutil.which("shellcheck")
+    shellcheck = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if shellcheck is None:
         pytest.skip("shellcheck is not installed")
     assert ROOT is not None
