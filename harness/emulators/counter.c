@@ -16,19 +16,22 @@
  * How it counts. Each translated block gets one inline add at its start, so a block counts once per entry, before its
  * first instruction. A block is divided where the mark or the end lies inside it; the part that starts at the mark is
  * counted by the mark's callback, after the cut, so it belongs to the new segment. QEMU takes interrupts between blocks
- * and ends a block at SVC, UDF, BKPT and WFI; a block that is left early by a faulting load or store counts in full.
+ * and ends a block at SVC, UDF, BKPT and WFI, which count as one each. Not exact: a block that is left early by a fault
+ * in its middle (a load or store without access, a trapped division by zero) counts in full.
  *
  * Device accesses. QEMU 10.0 (7.2 does not) abandons a block before an access to a device in its middle, runs the one
  * instruction alone in a block that plugins may instrument for memory accesses only, and goes on in a new block, which
- * counts the remaining instructions again. The accesses of such one-instruction blocks are recorded
- * (section IO), so that counts.py can take those repeated entries off.
+ * counts the remaining instructions again. The accesses of such one-instruction blocks are recorded (section IO), so
+ * that counts.py can take those repeated entries off.
+ *
+ * Not with -icount: it cuts blocks to its budget, so a block that goes on is no longer one entry.
  */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -45,7 +45,7 @@ def run(job: Job) -> Trace:
         time_limit_s=job.time_limit_s,
         stop_when=_stop_text_seen(uart_log, job.stop_texts) if job.stop_texts else None,
     )
-    uart = uart_log.read_text(encoding="utf-8", errors="replace") if uart_log.exists() else ""
+    uart = uart_log.read_bytes().decode(errors="replace") if uart_log.exists() else ""
     if finished.timed_out:
         raise EmulationError(
             f"the firmware did not end within {job.time_limit_s:g} s on {job.machine.qemu}", _last_line(uart)

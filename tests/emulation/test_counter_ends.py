@@ -119,9 +119,9 @@ def test_addresses_with_and_without_the_thumb_bit_are_the_same(tmp_path: Path) -
 
 def test_stop_text_ends_firmware_that_spins(tmp_path: Path) -> None:
     started = time.monotonic()
-    trace = qemu.run(job(tmp_path, hello("HALTED\n") + SPIN, stop_texts=(b"HALTED",)))
+    trace = qemu.run(job(tmp_path, hello("HALTED\r\n") + SPIN, stop_texts=(b"HALTED",)))
     assert trace.ended_by == "stop text"
-    assert trace.uart == "HALTED\n"
+    assert trace.uart == "HALTED\r\n"
     assert time.monotonic() - started < 5.0
 
 
