@@ -13,7 +13,7 @@ namespace fully_connected {
 namespace {
 
 struct Data {
-  Channels channels;
+  Channels channels;  // a single one where all weights share a scale
   const int32_t *zero_bias;
 };
 
@@ -28,6 +28,7 @@ bool IsOurs(const TfLiteTensor *input, const TfLiteTensor *filter) {
 void *Init(TfLiteContext *context, const char *buffer, size_t length) {
   const TfLiteTensor *filter = ParsedInput(context, buffer, 1);
   if (!IsOurs(ParsedInput(context, buffer, 0), filter)) return Stock()->init(context, buffer, length);
+  if (!IsPerChannel(filter)) return AllocateConvolution<Data>(context, 1, true);  // arm_fully_connected_s8 tests its bias
   return AllocateConvolution<Data>(context, filter->dims->data[0], ParsedInput(context, buffer, 2) != nullptr);
 }
 
@@ -52,12 +53,13 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
   TfLiteTensor *output = tflite::GetOutput(context, node, 0);
   const int32_t *biases = bias != nullptr ? tflite::GetTensorData<int32_t>(bias) : data->zero_bias;
   const int32_t depth = filter->dims->data[1];
-  const int32_t batches = static_cast<int32_t>(output->bytes) / channels.count;
+  const int32_t units = filter->dims->data[0];
+  const int32_t batches = static_cast<int32_t>(output->bytes) / units;
 
   if (IsPerChannel(filter)) {
     return Status(arm_nn_mat_mult_nt_t_s8(
         tflite::GetTensorData<int8_t>(input), tflite::GetTensorData<int8_t>(filter), biases,
-        tflite::GetTensorData<int8_t>(output), channels.multipliers, channels.shifts, batches, channels.count, depth,
+        tflite::GetTensorData<int8_t>(output), channels.multipliers, channels.shifts, batches, units, depth,
         -input->params.zero_point, output->params.zero_point, channels.activation_min, channels.activation_max, depth));
   }
   cmsis_nn_fc_params fc_params = {-input->params.zero_point,
@@ -66,9 +68,9 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
                                   {channels.activation_min, channels.activation_max}};
   cmsis_nn_per_tensor_quant_params quant_params = {channels.multipliers[0], channels.shifts[0]};
   cmsis_nn_dims input_dims = {batches, 1, 1, depth};
-  cmsis_nn_dims filter_dims = {depth, 1, 1, channels.count};
-  cmsis_nn_dims bias_dims = {1, 1, 1, channels.count};
-  cmsis_nn_dims output_dims = {batches, 1, 1, channels.count};
+  cmsis_nn_dims filter_dims = {depth, 1, 1, units};
+  cmsis_nn_dims bias_dims = {1, 1, 1, units};
+  cmsis_nn_dims output_dims = {batches, 1, 1, units};
   cmsis_nn_context no_scratch = {nullptr, 0};
   return Status(arm_fully_connected_s8(&no_scratch, &fc_params, &quant_params, &input_dims,
                                        tflite::GetTensorData<int8_t>(input), &filter_dims,
