@@ -1,8 +1,8 @@
 """tflm-harness: instruction-accurate counts, memory and correctness of TFLM networks on emulated Cortex-M.
 
-    from harness import run
-    result = run("kws.tflite", "stm32l496zg", kernels="cmsis-nn")
-    print(result.counts.total, result.verdict.passed)
+from harness import run
+result = run("kws.tflite", "stm32l496zg", kernels="cmsis-nn")
+print(result.counts.total, result.verdict.passed)
 """
 
 from __future__ import annotations

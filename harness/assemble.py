@@ -77,7 +77,7 @@ def result(measured: Measured, profiler: Profiler) -> Result:
     Raises:
         HarnessError: counts that must add up do not.
     """
-    setup, console = measured.setup, measured.console
+    setup = measured.setup
     segments = _segments(measured.trace, len(setup.model.operators))
     invocation = profiler.counts((*segments.layers, *segments.overhead))
     overhead = profiler.counts(segments.overhead)
@@ -134,7 +134,7 @@ def result(measured: Measured, profiler: Profiler) -> Result:
 
 
 def _segments(trace: Trace, operators: int) -> _Segments:
-    """Setup; then the stretch to the first operator; for each operator its Eval, its check, the stretch after; the end."""
+    """Setup, the way to the first operator; for each operator its Eval, its check, the way to the next; the end."""
     expected = 3 + 3 * operators
     if len(trace.segments) != expected:
         raise HarnessError(f"{len(trace.segments)} segments counted, expected {expected} for {operators} operators")
@@ -143,9 +143,7 @@ def _segments(trace: Trace, operators: int) -> _Segments:
     sequence = ["setup", "between"]
     for index in range(operators):
         sequence += [f"layer {index}", f"check {index}", "between"]
-    return _Segments(
-        setup=trace.segments[0], layers=layers, overhead=overhead, sequence=(*sequence, "end")
-    )
+    return _Segments(setup=trace.segments[0], layers=layers, overhead=overhead, sequence=(*sequence, "end"))
 
 
 def _layer(measured: Measured, index: int, counts: Counts, names: dict[str, str], invocation: Counts) -> Layer:
@@ -333,9 +331,7 @@ def _verdict(measured: Measured, memory: MemoryPart, check: CheckPart) -> Verdic
     board = measured.setup.platform.name
     reasons = []
     if memory.flash_free < 0:
-        reasons.append(
-            f"does not fit {board}: needs {kib(memory.flash)} of {kib(memory.flash_budget)} flash"
-        )
+        reasons.append(f"does not fit {board}: needs {kib(memory.flash)} of {kib(memory.flash_budget)} flash")
     if memory.ram_free < 0:
         reasons.append(
             f"does not fit {board}: needs {kib(memory.ram + memory.stack)} of {kib(memory.ram_budget)} RAM "

@@ -40,14 +40,17 @@ def run(
     kernels: Annotated[str, typer.Option("--kernels", "-k", help="Kernel set: reference or cmsis-nn.")] = "reference",
     opt: Annotated[str, typer.Option("--opt", help="Optimisation level: -Os, -O2, -O3 or -Ofast.")] = "-O2",
     fpu: Annotated[
-        bool | None, typer.Option("--fpu/--no-fpu", help="Floating point by the FPU or in software.", show_default=False)
+        bool | None,
+        typer.Option("--fpu/--no-fpu", help="Floating point by the FPU or in software.", show_default=False),
     ] = None,
     inputs: Annotated[
         list[Path] | None,
         typer.Option("--input", "-i", help="An .npy file; once for each input of the model.", show_default=False),
     ] = None,
     emulator: Annotated[str, typer.Option("--emulator", "-e", help="Which emulator runs it.")] = "qemu",
-    timeout: Annotated[float, typer.Option("--timeout", help="Limit of each start of the emulator, in seconds.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Limit of each start of the emulator, in seconds.")
+    ] = 60.0,
     as_json: Json = False,
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
@@ -199,7 +202,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the command: every way to end has its exit code, and none shows a traceback but a fault of ours."""
+    """Entry point: every way to end has its exit code, and none shows a traceback but a fault of the harness."""
     signal.signal(signal.SIGTERM, _terminate)  # so that started programs are ended and temporary files removed
     try:
         code = app(arguments, standalone_mode=False)

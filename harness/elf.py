@@ -11,6 +11,7 @@ from pathlib import Path
 from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from harness.errors import BadInputError
 from harness.records import Record
@@ -58,10 +59,11 @@ class Elf:
                     for section in elf.iter_sections()
                     if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR and section["sh_type"] == "SHT_PROGBITS"
                 ]
-                table = elf.get_section_by_name(".symtab")
+                tables = [section for section in elf.iter_sections() if isinstance(section, SymbolTableSection)]
                 self._symbols = [
                     (symbol.name, symbol["st_value"], symbol["st_info"]["type"] == "STT_FUNC")
-                    for symbol in (table.iter_symbols() if table is not None else ())
+                    for table in tables
+                    for symbol in table.iter_symbols()
                     if symbol.name and symbol["st_shndx"] != "SHN_UNDEF"
                 ]
         except ELFError as error:

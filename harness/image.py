@@ -105,7 +105,11 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
         [
             *(arm.tool("g++"), *library.arch, library.optimisation, "-ffunction-sections", "-fdata-sections"),
             *(f"-I{firmware / 'app'}", "-x", "c", "image.c", "-x", "assembler-with-cpp", "image.S", "-x", "none"),
-            *("-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections,-T,link.ld,--no-warn-rwx-segments,--strip-debug"),
+            *(
+                "-nostartfiles",
+                "--specs=nano.specs",
+                "-Wl,--gc-sections,-T,link.ld,--no-warn-rwx-segments,--strip-debug",
+            ),
             *("-Wl,--start-group", *(str(library.folder / f"lib{name}.a") for name in libraries)),
             *("-lc", "-lm", "-lgcc", "-Wl,--end-group", "-o", "firmware.elf"),
         ],
@@ -122,7 +126,9 @@ def _failure(stderr: str) -> BuildError:
     if overflow:
         return ImageError(overflow[1], int(overflow[2]))
     if "No space left on device" in stderr:
-        return BuildError("linking failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE")
+        return BuildError(
+            "linking failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
+        )
     errors = [line for line in stderr.splitlines() if "error" in line or "undefined" in line]
     return BuildError("linking the firmware failed" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
 
@@ -172,11 +178,21 @@ def _render_image_c(spec: Spec) -> str:
 
 
 def _render_image_s(spec: Spec) -> str:
-    lines = ['.section .model, "a"', f".balign {_MODEL_ALIGNMENT}", ".global image_model", "image_model:",
-             '.incbin "model.tflite"', '.section .test_input, "a"']
+    lines = [
+        '.section .model, "a"',
+        f".balign {_MODEL_ALIGNMENT}",
+        ".global image_model",
+        "image_model:",
+        '.incbin "model.tflite"',
+        '.section .test_input, "a"',
+    ]
     for index in range(len(spec.inputs)):
-        lines += [f".balign {_MODEL_ALIGNMENT}", f".global image_input{index}", f"image_input{index}:",
-                  f'.incbin "input{index}.bin"']
+        lines += [
+            f".balign {_MODEL_ALIGNMENT}",
+            f".global image_input{index}",
+            f"image_input{index}:",
+            f'.incbin "input{index}.bin"',
+        ]
     return "\n".join(lines) + "\n"
 
 

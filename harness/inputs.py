@@ -11,8 +11,14 @@ import numpy as np
 from harness.errors import BadInputError
 from harness.records import Model, Record, Tensor
 
-_DTYPES = {"int8": np.int8, "int16": np.int16, "int32": np.int32, "int64": np.int64, "float32": np.float32,
-           "bool": np.bool_}
+_DTYPES = {
+    "int8": np.int8,
+    "int16": np.int16,
+    "int32": np.int32,
+    "int64": np.int64,
+    "float32": np.float32,
+    "bool": np.bool_,
+}
 _DETERMINISTIC = "deterministic: SHAKE-128 of 'tflm-harness input N'"
 
 

@@ -15,7 +15,8 @@ mve        Helium: everything that works on vector registers, and vector predica
 other      IT, hints, barriers, system registers, supervisor calls
 =========  ============================================================================================================
 
-A load into the PC is a load; a POP that returns is one too. An instruction whose IT condition fails counts in its class.
+A load into the PC is a load; a POP that returns is one too. An instruction whose IT condition fails counts in its class
+all the same.
 """
 
 from __future__ import annotations
@@ -30,43 +31,32 @@ CLASSES = ("alu", "mac", "dsp", "load", "store", "branch", "division", "fp", "mv
 _CONDITIONS = "eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al"
 
 
-def _pattern(*stems: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{'|'.join(stems)})(?:{_CONDITIONS})?$")
-
-
-# The first pattern that matches decides; a trailing condition is allowed for, a width suffix (.w, .n) is cut off first.
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("division", _pattern("[su]div")),
-    ("branch", _pattern("bl?x?", "blxns", "bxns", "cbn?z", "tb[bh]", "dls", "wls", "le", "dlstp", "wlstp", "letp", "lctp")),
-    ("load", _pattern("ldr[a-z]*?", "ldm[a-z]*?", "ldaex?[bh]?", "ldab", "ldah", "lda", "pop", "pld[w]?", "pli", "vldr", "vldm[a-z]*?", "vpop", "fldmx")),
-    ("store", _pattern("str[a-z]*?", "stm[a-z]*?", "stlex?[bh]?", "stlb", "stlh", "stl", "push", "vstr", "vstm[a-z]*?", "vpush", "fstmx")),
-    ("mac", _pattern("muls?", "mla", "mls", "[su]mulls?", "[su]mlals?")),
-    (
-        "dsp",
-        _pattern(
-            "smla[bt][bt]", "smlal[bt][bt]", "smlalds?x?", "smladx?", "smlaw[bt]", "smlsdx?", "smlsldx?",
-            "smmlar?", "smmlsr?", "smmulr?", "smuadx?", "smul[bt][bt]", "smulw[bt]", "smusdx?", "umaal",
-            "q(?:add|sub)(?:8|16)?", "qd(?:add|sub)", "q(?:asx|sax)", "[su]h?(?:add|sub)(?:8|16)", "uq(?:add|sub)(?:8|16)",
-            "(?:[su]h?|uq)(?:asx|sax)", "sel", "usada?8", "[su]sat16", "pkh(?:bt|tb)", "[su]xta?b16", "[su]xta[bh]",
-        ),
+# Mnemonics of each class, as regular expressions separated by spaces. The first class that matches decides; a condition
+# may follow each of them, and a width or type (".w", ".f32") is cut off before.
+_MNEMONICS = {
+    "division": "[su]div",
+    "branch": "bl?x? bl?xns cbn?z tb[bh] dls wls le dlstp wlstp letp lctp",
+    "load": "ldr[a-z]* ldm[a-z]* lda(?:ex)?[bh]? pop pldw? pli vldr vldm[a-z]* vpop fldmx",
+    "store": "str[a-z]* stm[a-z]* stl(?:ex)?[bh]? push vstr vstm[a-z]* vpush fstmx",
+    "mac": "muls? ml[as] [su]mulls? [su]mlals?",
+    "dsp": (
+        "sm(?:la|lal|ul)[bt][bt] sm(?:la|ul)w[bt] sm(?:la|ls|lal|lsl|ua|us)dx? smm(?:la|ls|ul)r? umaal"
+        " q(?:add|sub)(?:8|16)? qd(?:add|sub) uq(?:add|sub)(?:8|16) [su]h?(?:add|sub)(?:8|16)"
+        " (?:[su]h?|u?q)(?:asx|sax) sel usada?8 [su]sat16 pkh(?:bt|tb) [su]xta?b16 [su]xta[bh]"
     ),
-    (
-        "other",
-        _pattern("it[te]*", "nop", "yield", "wf[ei]", "sevl?", "[di][sm]b", "csdb", "ssbb", "pssbb", "esb", "dbg",
-                 "cps(?:ie|id)?", "m[rs][sr]", "svc", "bkpt", "udf", "hlt", "clrex", "sg", "tt[at]*", "[cm]?(?:mcr|mrc)[r2]*",
-                 "bf(?:l?x?|csel)?", "pac[a-z]*", "aut[a-z]*", "bxaut", "hint"),
+    "other": (
+        "it[te]* nop yield wf[ei] sevl? [di][sm]b csdb p?ssbb esb dbg cps(?:i[ed])? mrs msr svc bkpt udf hlt clrex sg"
+        " tta?t? mcrr?2? mrrc2? mrc2? cdp2? ldc2?l? stc2?l? bf bfl bfx bflx bfcsel pac[a-z]* aut[a-z]* bxaut hint"
     ),
-    (
-        "alu",
-        _pattern(
-            "ad[cdr]s?", "addw", "and?s?", "ands?", "asrs?", "bfc", "bfi", "bics?", "clz", "cm[np]", "eors?", "ls[lr]s?",
-            "mov[swt]?", "movs", "mvns?", "orn?s?", "orrs?", "orns?", "rbit", "rev(?:16|sh)?", "rors?", "rrxs?", "rsbs?",
-            "sbcs?", "subs?", "subw", "[su]bfx", "[su]xt[bh]", "[su]sat", "teq", "tst", "neg", "cinc", "cinv", "cneg",
-            "cset", "csetm", "csel", "csinc", "csinv", "csneg", "lsll", "lsrl", "asrl", "[su]q?rsh[lr]l?", "[su]qshll?",
-            "urshrl?", "srshrl?", "sqshll?", "uqshll?", "uqrshll?", "sqrshrl?", "adr",
-        ),
+    "alu": (
+        "ad[cd]s? addw adr ands? asrs? bfc bfi bics? clz cm[np] eors? ls[lr]s? movs? mov[wt] mvns? or[nr]s? rbit rev"
+        " rev16 revsh rors? rrxs? rsbs? sbcs? subs? subw [su]bfx [su]xt[bh] [su]sat teq tst neg cset csetm cinc cinv"
+        " cneg csel csinc csinv csneg lsll lsrl asrl [su]q?rshrl? [su]qshll? [su]qrsh[lr]l?"
     ),
-)  # fmt: skip
+}
+_PATTERNS = {
+    name: re.compile(rf"(?:{'|'.join(mnemonics.split())})(?:{_CONDITIONS})?") for name, mnemonics in _MNEMONICS.items()
+}
 
 # Helium's predication, and loads and stores of vectors whose registers are given as q.
 _MVE = re.compile(r"(?:vp(?:t|st|sel|not)[te]*|vctp|vmrs_vpr)")
@@ -77,11 +67,11 @@ class UnknownInstruction(ValueError):
     """A mnemonic that no class covers."""
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _by_mnemonic(mnemonic: str) -> str:
     stem = mnemonic.split(".")[0]
-    for name, pattern in _PATTERNS:
-        if pattern.match(stem):
+    for name, pattern in _PATTERNS.items():
+        if pattern.fullmatch(stem):
             return name
     if stem.startswith("v"):
         return "fp"

@@ -65,8 +65,14 @@ def for_core(
         f"-DHARNESS_TOOLCHAIN_PREFIX={arm.gcc.removesuffix('gcc')}",
         f"-DHARNESS_ARCH={';'.join(arch)}",
     ]
-    return _library(f"TFLM for {arch[0].removeprefix('-mcpu=')} {optimisation}", arguments, arch, optimisation,
-                    arm.version, progress)
+    return _library(
+        f"TFLM for {arch[0].removeprefix('-mcpu=')} {optimisation}",
+        arguments,
+        arch,
+        optimisation,
+        arm.version,
+        progress,
+    )
 
 
 def for_host(progress: Progress = silent) -> Library:
@@ -96,8 +102,15 @@ def _library(
     }
     key = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
     folder = cache_folder() / "libraries" / key
-    library = Library(folder=folder, key=key, arch=arch, optimisation=optimisation, compiler=compiler,
-                      tflm=found.tflm_identity, cmsis_nn=found.cmsis_nn_identity)
+    library = Library(
+        folder=folder,
+        key=key,
+        arch=arch,
+        optimisation=optimisation,
+        compiler=compiler,
+        tflm=found.tflm_identity,
+        cmsis_nn=found.cmsis_nn_identity,
+    )
     if folder.is_dir():
         return library
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +130,7 @@ def _firmware_sha256() -> str:
     return digest.hexdigest()
 
 
-def _build(
-    title: str, folder: Path, found: sources.Sources, arguments: list[str], progress: Progress
-) -> None:
+def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str], progress: Progress) -> None:
     """Configure and build in a temporary folder; move what was built into place as the last, atomic step."""
     progress(f"configuring {title}", None, None)
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -168,8 +179,9 @@ def _build(
 
 def _failure(title: str, output: str) -> BuildError:
     if "No space left on device" in output:
-        return BuildError(f"building {title} failed: the disk is full", "free some space, or name another folder in "
-                          "HARNESS_CACHE")
+        return BuildError(
+            f"building {title} failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
+        )
     errors = [line for line in output.splitlines() if ": error: " in line or "fatal error" in line]
     return BuildError(f"building {title} failed" + (f": {errors[0]}" if errors else ""), detail=output.strip()[-8000:])
 

@@ -22,8 +22,8 @@ class Spec(NamedTuple):
     ``version`` is the highest one whose additions the checks know. It exceeds what AllOpsResolver of July 2020
     registers where the additions are types, shapes or options that are checked for one by one: all operators of a model
     that share an operator code have the version of the most demanding one. ``types`` are those of the tensor at
-    ``data``, the first input that is computed with. ``options`` is the options table that the kernel reads (None: it
-    reads none), ``ignored_options`` one that may be there. Inputs in ``optional`` may be absent; those in ``weights``
+    ``data``, the first input that is computed with. ``options`` is the options table that the kernel cannot do
+    without (None: there is none), ``optional_options`` one that may be there. Inputs in ``optional`` may be absent; those in ``weights``
     may have one scale per channel.
     """
 
@@ -33,7 +33,7 @@ class Spec(NamedTuple):
     inputs: tuple[int, int] = (1, 1)
     outputs: tuple[int, int] = (1, 1)
     options: str | None = None
-    ignored_options: str | None = None
+    optional_options: str | None = None
     optional: tuple[int, ...] = ()
     weights: tuple[int, ...] = ()
     data: int = 0
@@ -48,18 +48,18 @@ _MANY = (1, 1_000_000)
 
 
 def _elementwise(options: str | None = None) -> Spec:
-    return Spec(1, _FLOAT, checks.same_shape, ignored_options=options)
+    return Spec(1, _FLOAT, checks.same_shape, optional_options=options)
 
 
 def _comparison(options: str, *more: str) -> Spec:
-    return Spec(2, _NUMBERS + more, checks.compare, inputs=(2, 2), ignored_options=options)
+    return Spec(2, _NUMBERS + more, checks.compare, inputs=(2, 2), optional_options=options)
 
 
 CATALOGUE: dict[str, Spec] = {
     "ABS": _elementwise("AbsOptions"),
     "ADD": Spec(2, _BOTH, checks.add_or_subtract, inputs=(2, 2), options="AddOptions"),
-    "ARG_MAX": Spec(2, _BOTH, checks.arg_min_or_max, inputs=(2, 2), ignored_options="ArgMaxOptions"),
-    "ARG_MIN": Spec(2, _BOTH, checks.arg_min_or_max, inputs=(2, 2), ignored_options="ArgMinOptions"),
+    "ARG_MAX": Spec(2, _BOTH, checks.arg_min_or_max, inputs=(2, 2), optional_options="ArgMaxOptions"),
+    "ARG_MIN": Spec(2, _BOTH, checks.arg_min_or_max, inputs=(2, 2), optional_options="ArgMinOptions"),
     "AVERAGE_POOL_2D": Spec(2, _BOTH, layers.pool_2d, options="Pool2DOptions"),
     "CEIL": _elementwise(),
     "CONCATENATION": Spec(3, _NUMBERS, checks.concatenation, inputs=(1, 10), options="ConcatenationOptions"),
@@ -86,7 +86,7 @@ CATALOGUE: dict[str, Spec] = {
         weights=(1,),
         macs=layers.depthwise_convolution_2d_macs,
     ),
-    "DEQUANTIZE": Spec(2, ("int8",), checks.dequantize, ignored_options="DequantizeOptions"),
+    "DEQUANTIZE": Spec(2, ("int8",), checks.dequantize, optional_options="DequantizeOptions"),
     "EQUAL": _comparison("EqualOptions", "bool"),
     "FLOOR": _elementwise(),
     # Versions 5 to 12 add keep_num_dims, a missing bias, int16, sparse, hybrid, int4, another type of bias, hybrid per
@@ -107,28 +107,28 @@ CATALOGUE: dict[str, Spec] = {
     "LESS": _comparison("LessOptions"),
     "LESS_EQUAL": _comparison("LessEqualOptions"),
     "LOG": _elementwise(),
-    "LOGICAL_AND": Spec(1, ("bool",), checks.logical, inputs=(2, 2), ignored_options="LogicalAndOptions"),
-    "LOGICAL_NOT": Spec(1, ("bool",), checks.same_shape, ignored_options="LogicalNotOptions"),
-    "LOGICAL_OR": Spec(1, ("bool",), checks.logical, inputs=(2, 2), ignored_options="LogicalOrOptions"),
+    "LOGICAL_AND": Spec(1, ("bool",), checks.logical, inputs=(2, 2), optional_options="LogicalAndOptions"),
+    "LOGICAL_NOT": Spec(1, ("bool",), checks.same_shape, optional_options="LogicalNotOptions"),
+    "LOGICAL_OR": Spec(1, ("bool",), checks.logical, inputs=(2, 2), optional_options="LogicalOrOptions"),
     "LOGISTIC": Spec(2, _BOTH, checks.logistic),
-    "MAXIMUM": Spec(2, _NUMBERS, checks.maximum_or_minimum, inputs=(2, 2), ignored_options="MaximumMinimumOptions"),
+    "MAXIMUM": Spec(2, _NUMBERS, checks.maximum_or_minimum, inputs=(2, 2), optional_options="MaximumMinimumOptions"),
     "MAX_POOL_2D": Spec(2, _BOTH, layers.pool_2d, options="Pool2DOptions"),
     "MEAN": Spec(2, _BOTH, checks.mean, inputs=(2, 2), options="ReducerOptions"),
-    "MINIMUM": Spec(2, _NUMBERS, checks.maximum_or_minimum, inputs=(2, 2), ignored_options="MaximumMinimumOptions"),
+    "MINIMUM": Spec(2, _NUMBERS, checks.maximum_or_minimum, inputs=(2, 2), optional_options="MaximumMinimumOptions"),
     "MUL": Spec(3, _BOTH, checks.multiply, inputs=(2, 2), options="MulOptions"),
     "NEG": _elementwise("NegOptions"),
     "NOT_EQUAL": _comparison("NotEqualOptions", "bool"),
     "PACK": Spec(2, _NUMBERS, checks.pack, inputs=_MANY, options="PackOptions"),
-    "PAD": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(2, 2), ignored_options="PadOptions"),
-    "PADV2": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(3, 3), ignored_options="PadV2Options"),
+    "PAD": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(2, 2), optional_options="PadOptions"),
+    "PADV2": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(3, 3), optional_options="PadV2Options"),
     "PRELU": Spec(1, _BOTH, checks.prelu, inputs=(2, 2)),
-    "QUANTIZE": Spec(1, _BOTH, checks.quantize, ignored_options="QuantizeOptions"),
+    "QUANTIZE": Spec(1, _BOTH, checks.quantize, optional_options="QuantizeOptions"),
     "RELU": Spec(2, _BOTH, checks.relu),
     "RELU6": Spec(2, _BOTH, checks.relu),
-    "RESHAPE": Spec(1, _ANY, checks.reshape, inputs=(1, 2), ignored_options="ReshapeOptions"),
-    # Version 3 adds half_pixel_centers and align_corners.
+    "RESHAPE": Spec(1, _ANY, checks.reshape, inputs=(1, 2), optional_options="ReshapeOptions"),
+    # Version 3 adds half_pixel_centers and align_corners; without options both are false.
     "RESIZE_NEAREST_NEIGHBOR": Spec(
-        3, _BOTH, checks.resize_nearest_neighbor, inputs=(2, 2), options="ResizeNearestNeighborOptions"
+        3, _BOTH, checks.resize_nearest_neighbor, inputs=(2, 2), optional_options="ResizeNearestNeighborOptions"
     ),
     "ROUND": _elementwise(),
     "RSQRT": _elementwise(),
@@ -140,7 +140,7 @@ CATALOGUE: dict[str, Spec] = {
         checks.split,
         inputs=(2, 2),
         outputs=_MANY,
-        ignored_options="SplitOptions",
+        optional_options="SplitOptions",
         data=1,
     ),
     "SQRT": _elementwise(),
@@ -190,8 +190,8 @@ def check(node: Node, options: str | None) -> int:
     _check_count(node, "output", len(node.outputs), spec.outputs)
     if spec.options is not None and options != spec.options:
         node.fail(f"has {options or 'no options'}, expected {spec.options}")
-    if spec.options is None and options not in (None, spec.ignored_options):
-        node.fail(f"has {options}, expected {spec.ignored_options or 'no options'}")
+    if spec.options is None and options not in (None, spec.optional_options):
+        node.fail(f"has {options}, expected {spec.optional_options or 'no options'}")
     for position, tensor in enumerate(node.inputs):
         if tensor is None and position not in spec.optional:
             node.fail(f"input {position} is absent")

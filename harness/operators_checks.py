@@ -9,6 +9,12 @@ from harness.operators_node import Node, elements, label, text
 from harness.records import Tensor
 
 
+# Numbers of element types in options; old converters left this one out.
+_UNSET, _INT32 = 0, 2
+# What this TFLM's options of RESHAPE hold.
+_MAX_NEW_SHAPE = 8
+
+
 def same_shape(node: Node) -> None:
     """One input, one output of its type and shape."""
     node.type_is(node.output, node.input(0).type)
@@ -112,6 +118,8 @@ def arg_min_or_max(node: Node) -> None:
     (axis,) = node.integers(1, "axis", 1)
     axis = node.axis(axis, len(data.shape))
     node.type_is(output, "int32")
+    if node.options.get("output_type", _INT32) not in (_UNSET, _INT32):
+        node.fail(f"its options want an output of type {node.options['output_type']}, this TFLM writes int32")
     node.shape_is(output, data.shape[:axis] + data.shape[axis + 1 :])
 
 
@@ -155,6 +163,10 @@ def reshape(node: Node) -> None:
     node.type_is(output, data.type)
     if elements(data.shape) != elements(output.shape):
         node.fail(f"from {text(data.shape)} to {text(output.shape)}: different numbers of elements")
+    if len(node.options.get("new_shape") or ()) > _MAX_NEW_SHAPE:
+        node.fail(
+            f"its options name {len(node.options['new_shape'])} dimensions, at most {_MAX_NEW_SHAPE} are possible"
+        )
 
 
 def concatenation(node: Node) -> None:
@@ -238,7 +250,7 @@ def pad(node: Node) -> None:
 def resize_nearest_neighbor(node: Node) -> None:
     data, output = node.input(0), node.output
     node.rank_is(data, 4)
-    if node.options["half_pixel_centers"]:
+    if node.options.get("half_pixel_centers"):
         node.fail("half_pixel_centers is ignored by this TFLM", "resize without half-pixel centers")
     height, width = node.integers(1, "size", 2)
     node.type_is(output, data.type)

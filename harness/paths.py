@@ -29,7 +29,7 @@ def cache_folder() -> Path:
 
 
 def results_folder() -> Path:
-    """Where runs are stored: ``HARNESS_RESULTS``, else results/ of a checkout, else results/ below the current folder."""
+    """Where results are stored: ``HARNESS_RESULTS``, else results/ of the checkout, else of the current folder."""
     override = os.environ.get("HARNESS_RESULTS")
     if override:
         return Path(override)

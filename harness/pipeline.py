@@ -18,6 +18,7 @@ from harness.records import Job, Machine, Platform, Record, Trace
 from harness.result import Difference, Result
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
 
+
 def run(
     model_path: str | Path,
     platform: str,
@@ -54,9 +55,7 @@ def run(
         DoesNotFitError: the network is larger than the board and than every machine that could stand in (1).
         HarnessError: a tool is missing, a build failed, the emulator or the firmware died (3).
     """
-    options = Options(
-        kernels=kernels, optimisation=optimisation, fpu=fpu, emulator=emulator, time_limit_s=time_limit_s
-    )
+    options = Options(kernels=kernels, optimisation=optimisation, fpu=fpu, emulator=emulator, time_limit_s=time_limit_s)
     setup = prepare(Path(model_path), platform, options)
     paths = [Path(path) for path in input_paths]
     data = inputs.load(paths, setup.model) if paths else inputs.deterministic(setup.model)
@@ -150,7 +149,9 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
         return msgspec.json.decode(cached.read_bytes(), type=Arena)
     _, console = _emulate(setup, Elf(path), machine)
     if console.failure is not None and console.failure.stage == "allocate":
-        raise _TooSmall(f"the arena needs more than the RAM that the program leaves ({assemble.kib(machine.ram.size_bytes)})")
+        raise _TooSmall(
+            f"the arena needs more than the RAM that the program leaves ({assemble.kib(machine.ram.size_bytes)})"
+        )
     _require_success(setup, console)
     if console.arena_needed is None or console.arena_used is None:
         raise EmulationError("the firmware did not report the size of its arena", detail="\n".join(console.log) or None)

@@ -72,9 +72,7 @@ class Profiler:
         return Counts(
             instructions=total,
             classes={name: int(count) for name, count in zip(isa.CLASSES, classes, strict=True)},
-            functions={
-                name: int(count) for name, count in zip(self._names, by_function, strict=True) if count
-            },
+            functions={name: int(count) for name, count in zip(self._names, by_function, strict=True) if count},
         )
 
 

@@ -21,7 +21,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 # --- model -----------------------------------------------------------------------------------------------------------
 
 
-class Tensor(Record):
+class Tensor(Record, frozen=True):
     """One tensor of the model's only subgraph.
 
     ``type`` is the TFLite type in lower case ("int8", "float32", ...); ``shape`` is in elements;
@@ -40,7 +40,7 @@ class Tensor(Record):
     quantized_dimension: int
 
 
-class Operator(Record):
+class Operator(Record, frozen=True):
     """One operator: builtin name as in the TFLite schema, tensor indices (-1: optional and absent), MACs.
 
     ``macs`` counts multiply-accumulates of convolutions, fully connected layers and SVDF; 0 for the other operators.
@@ -55,7 +55,7 @@ class Operator(Record):
     macs: int
 
 
-class Model(Record):
+class Model(Record, frozen=True):
     """A checked .tflite file that the packaged TFLM can run."""
 
     path: Path

@@ -99,7 +99,7 @@ def find_cargo() -> str:
 def _fetch() -> Path:
     cargo = find_cargo()
     manifest = data_folder("firmware") / "tflm" / "Cargo.toml"
-    common = ["--locked", "--manifest-path", manifest]
+    common = ["--locked", "--manifest-path", str(manifest)]
     fetched = process.run([cargo, "fetch", *common], time_limit_s=600)
     if fetched.returncode != 0:
         raise HarnessError(

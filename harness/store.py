@@ -1,4 +1,4 @@
-"""Results on disk: results/runs/<run id>/ with result.json, tables, console log, ELF, and manifest.json, written last."""
+"""Results on disk: results/runs/<run id>/ with result.json, tables, console log, ELF and, written last, a manifest."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ from harness.result import SCHEMA, Artifacts, Result
 
 _RESULT = "result.json"
 _MANIFEST = "manifest.json"
-ARTIFACTS = Artifacts(
-    elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv="functions.csv"
-)
+ARTIFACTS = Artifacts(elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv="functions.csv")
 
 
 class Manifest(Record, frozen=True):
@@ -126,9 +124,7 @@ def _find(run: str) -> Path:
     if not matches:
         raise BadInputError(f"no stored run {run!r} in {runs_folder()}", "harness list shows them")
     if len(matches) > 1:
-        raise BadInputError(
-            f"{run!r} is ambiguous: {len(matches)} runs match", "for example " + matches[0].name
-        )
+        raise BadInputError(f"{run!r} is ambiguous: {len(matches)} runs match", "for example " + matches[0].name)
     return matches[0]
 
 

@@ -11,7 +11,7 @@ from harness.records import Record
 
 
 class Toolchain(Record, frozen=True):
-    """GCC for Arm: ``prefix`` is what stands before "gcc" ("arm-none-eabi-"); ``version`` its first line of --version."""
+    """GCC for Arm: ``prefix`` stands before "gcc" ("arm-none-eabi-"), ``version`` is its first line of --version."""
 
     prefix: str
     gcc: str
@@ -61,5 +61,5 @@ def host() -> HostCompiler:
 def _first_line(program: str) -> str:
     finished = process.run([program, "--version"], time_limit_s=30)
     if finished.returncode != 0 or not finished.stdout:
-        raise MissingToolError(f"{program} --version failed: {finished.stderr.strip()}", "is the installation complete?")
+        raise MissingToolError(f"{program} --version failed: {finished.stderr.strip()}", "install it anew")
     return finished.stdout.splitlines()[0]

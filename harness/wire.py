@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from harness.records import Record
 
 VERSION = 1
@@ -113,7 +115,7 @@ class Console(Record, frozen=True):
     arena_needed: int | None = None
     crcs: tuple[int, ...] = ()
     outputs: tuple[bytes, ...] = ()
-    dumps: dict[int, bytes] = {}
+    dumps: dict[int, bytes] = msgspec.field(default_factory=dict)
     stack_used: int | None = None
     stack_reserved: int | None = None
     status: int | None = None
@@ -217,13 +219,11 @@ class _Reader:
 
     def _fault(self, pairs: dict[str, str]) -> None:
         registers = {name: int(pairs[name], 16) for name in ("pc", "lr", "sp", "cfsr", "hfsr", "mmfar", "bfar")}
-        self._fields["fault"] = Fault(
-            exception=int(pairs["exception"]), overflow=pairs["overflow"] != "0", **registers
-        )
+        self._fields["fault"] = Fault(exception=int(pairs["exception"]), overflow=pairs["overflow"] != "0", **registers)
 
     def _end(self, pairs: dict[str, str]) -> None:
         self._fields["status"] = int(pairs["status"])
 
 
 def _pairs(rest: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in rest.split())  # type: ignore[misc]
+    return dict(pair.split("=", 1) for pair in rest.split())

@@ -22,15 +22,15 @@ struct harness_input {
 #define HARNESS_WRAPPER_POINTERS 9
 
 struct harness_image {
-  const uint8_t *model;                 /* the .tflite file, 16-byte aligned */
-  const struct harness_op *const *ops;  /* the operators that it needs */
+  const uint8_t *model;                /* the .tflite file, 16-byte aligned */
+  const struct harness_op *const *ops; /* the operators that it needs */
   size_t op_count;
   void *(*wrappers)[HARNESS_WRAPPER_POINTERS]; /* one per entry of the table */
-  const struct harness_input *inputs;   /* one per model input, in its order */
+  const struct harness_input *inputs;          /* one per model input, in its order */
   size_t input_count;
-  uint32_t *crcs;                       /* room for one CRC-32 per operator of the graph */
+  uint32_t *crcs; /* room for one CRC-32 per operator of the graph */
   size_t node_count;
-  int dump_node;                        /* operator whose outputs are printed in full, or -1 */
+  int dump_node; /* operator whose outputs are printed in full, or -1 */
 };
 
 extern const struct harness_image *firmware_image(void);

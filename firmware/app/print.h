@@ -9,13 +9,13 @@
 extern "C" {
 #endif
 
-void print_begin(const char *word);                    /* "@word" */
-void print_text(const char *key, const char *value);   /* " key=value" */
-void print_unsigned(const char *key, uint32_t value);  /* " key=123" */
-void print_signed(const char *key, int32_t value);     /* " key=-1" */
-void print_hex32(const char *key, uint32_t value);     /* " key=0000abcd" */
-void print_end(void);                                  /* end of line */
-void print_data(const uint8_t *bytes, size_t size);    /* "@data ..." lines */
+void print_begin(const char *word);                   /* "@word" */
+void print_text(const char *key, const char *value);  /* " key=value" */
+void print_unsigned(const char *key, uint32_t value); /* " key=123" */
+void print_signed(const char *key, int32_t value);    /* " key=-1" */
+void print_hex32(const char *key, uint32_t value);    /* " key=0000abcd" */
+void print_end(void);                                 /* end of line */
+void print_data(const uint8_t *bytes, size_t size);   /* "@data ..." lines */
 
 #ifdef __cplusplus
 }

@@ -56,8 +56,8 @@ int PrintError(const char *stage, int node) {
 tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size) {
   Resolver::progress = Progress();
   auto *resolver = new (resolver_memory) Resolver(image);
-  return new (interpreter_memory) tflite::MicroInterpreter(tflite::GetModel(image->model), *resolver, hal_arena(),
-                                                           arena_size, reporter());
+  return new (interpreter_memory)
+      tflite::MicroInterpreter(tflite::GetModel(image->model), *resolver, hal_arena(), arena_size, reporter());
 }
 
 }  // namespace harness

@@ -1,10 +1,10 @@
 // DEPTHWISE_CONV_2D where the stock kernel of July 2020 is silently wrong: with dilation it computes SAME padding as if
 // there were none, and its int8 path ignores the fused activation. Everything else goes on to the stock kernel.
+#include "tensorflow/lite/kernels/internal/reference/integer_ops/depthwise_conv.h"
 #include "channels.h"
 #include "kernels.h"
 #include "parse.h"
 #include "tensorflow/lite/kernels/internal/reference/depthwiseconv_float.h"
-#include "tensorflow/lite/kernels/internal/reference/integer_ops/depthwise_conv.h"
 #include "tensorflow/lite/kernels/internal/tensor_ctypes.h"
 #include "tensorflow/lite/kernels/padding.h"
 #include "tensorflow/lite/micro/kernels/micro_ops.h"
@@ -66,10 +66,10 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node) {
   const TfLiteTensor *input = tflite::GetInput(context, node, 0);
   const TfLiteTensor *filter = tflite::GetInput(context, node, 1);
   int out_height, out_width;
-  data->padding = tflite::ComputePaddingHeightWidth(
-      params->stride_height, params->stride_width, params->dilation_height_factor, params->dilation_width_factor,
-      input->dims->data[1], input->dims->data[2], filter->dims->data[1], filter->dims->data[2], params->padding,
-      &out_height, &out_width);
+  data->padding = tflite::ComputePaddingHeightWidth(params->stride_height, params->stride_width,
+                                                    params->dilation_height_factor, params->dilation_width_factor,
+                                                    input->dims->data[1], input->dims->data[2], filter->dims->data[1],
+                                                    filter->dims->data[2], params->padding, &out_height, &out_width);
   if (input->type == kTfLiteFloat32) return kTfLiteOk;
   TF_LITE_ENSURE_EQ(context, input->type, kTfLiteInt8);
   return FillChannels(context, input, filter, tflite::GetOptionalInputTensor(context, node, 2),
@@ -97,10 +97,10 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
 
   if (input->type == kTfLiteFloat32) {
     tflite::CalculateActivationRange(params->activation, &op.float_activation_min, &op.float_activation_max);
-    tflite::reference_ops::DepthwiseConv(
-        op, tflite::GetTensorShape(input), tflite::GetTensorData<float>(input), tflite::GetTensorShape(filter),
-        tflite::GetTensorData<float>(filter), tflite::GetTensorShape(bias), tflite::GetTensorData<float>(bias),
-        tflite::GetTensorShape(output), tflite::GetTensorData<float>(output));
+    tflite::reference_ops::DepthwiseConv(op, tflite::GetTensorShape(input), tflite::GetTensorData<float>(input),
+                                         tflite::GetTensorShape(filter), tflite::GetTensorData<float>(filter),
+                                         tflite::GetTensorShape(bias), tflite::GetTensorData<float>(bias),
+                                         tflite::GetTensorShape(output), tflite::GetTensorData<float>(output));
     return kTfLiteOk;
   }
   op.input_offset = -input->params.zero_point;
@@ -119,8 +119,8 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
 }  // namespace depthwise_conv
 
 TfLiteRegistration *Register_DEPTHWISE_CONV_2D() {
-  static TfLiteRegistration registration = {depthwise_conv::Init, nullptr, depthwise_conv::Prepare,
-                                            depthwise_conv::Eval, nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {
+      depthwise_conv::Init, nullptr, depthwise_conv::Prepare, depthwise_conv::Eval, nullptr, 0, nullptr, 0};
   return &registration;
 }
 

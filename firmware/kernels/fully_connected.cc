@@ -56,8 +56,7 @@ void EvalPerChannel(const Channels &channels, const TfLiteTensor *input, const T
       int32_t scaled =
           tflite::MultiplyByQuantizedMultiplier(sum, channels.multipliers[channel], channels.shifts[channel]);
       scaled += output_zero_point;
-      *outputs++ = static_cast<int8_t>(
-          std::min(std::max(scaled, channels.activation_min), channels.activation_max));
+      *outputs++ = static_cast<int8_t>(std::min(std::max(scaled, channels.activation_min), channels.activation_max));
       row += depth;
     }
     inputs += depth;
@@ -76,8 +75,8 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
 }  // namespace fully_connected
 
 TfLiteRegistration *Register_FULLY_CONNECTED() {
-  static TfLiteRegistration registration = {fully_connected::Init, nullptr, fully_connected::Prepare,
-                                            fully_connected::Eval, nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {
+      fully_connected::Init, nullptr, fully_connected::Prepare, fully_connected::Eval, nullptr, 0, nullptr, 0};
   return &registration;
 }
 

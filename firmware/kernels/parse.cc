@@ -12,8 +12,7 @@ class PrefixingAllocator : public tflite::BuiltinDataAllocator {
       : inner_(inner), op_(op) {}
 
   void *Allocate(size_t size, size_t alignment) override {
-    char *memory =
-        static_cast<char *>(inner_->Allocate(size + kPrefix, alignment > kPrefix ? alignment : kPrefix));
+    char *memory = static_cast<char *>(inner_->Allocate(size + kPrefix, alignment > kPrefix ? alignment : kPrefix));
     if (memory == nullptr) return nullptr;
     *reinterpret_cast<const tflite::Operator **>(memory) = op_;
     return memory + kPrefix;

@@ -32,13 +32,21 @@ def console(stderr: bool = False) -> Console:
     return Console(file=stream, width=width, highlight=False, emoji=False, force_terminal=terminal)
 
 
+def _columns(table: Table, *names: str) -> None:
+    """Columns that never wrap; a leading ">" aligns to the right."""
+    for name in names:
+        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
+
+
 def _table(*, title: str | None = None) -> Table:
     return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def result(shown: Result, target: Console) -> RenderableType:
     """Everything about one run."""
-    return Group(_heading(shown), Text(), _layers(shown, target), Text(), _memory(shown, target), Text(), _verdict(shown))
+    return Group(
+        _heading(shown), Text(), _layers(shown, target), Text(), _memory(shown, target), Text(), _verdict(shown)
+    )
 
 
 def _heading(shown: Result) -> Text:
@@ -69,9 +77,7 @@ def _layers(shown: Result, target: Console) -> Table:
         columns.append(("instruction mix", False, None))
     table = _table()
     for name, right, least in columns:
-        table.add_column(
-            name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis", min_width=least
-        )
+        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis", min_width=least)
 
     def add(cells: dict[str, RenderableType], style: str | None = None) -> None:
         table.add_row(*(cells.get(name, "") for name, _, _ in columns), style=style)
@@ -79,10 +85,20 @@ def _layers(shown: Result, target: Console) -> Table:
     for layer in shown.layers:
         add(_layer_cells(layer, target))
     counts = shown.counts
-    add({"operator": "overhead", "instructions": f"{counts.overhead:,}",
-         "share": _bar(counts.overhead / counts.total, target)}, style="dim")  # fmt: skip
-    add({"operator": "total", "instructions": f"{counts.total:,}", "MACs": f"{counts.macs:,}",
-         "ins/MAC": number(counts.instructions_per_mac), "instruction mix": mix(counts.classes)}, style="bold")  # fmt: skip
+    overhead: dict[str, RenderableType] = {
+        "operator": "overhead",
+        "instructions": f"{counts.overhead:,}",
+        "share": _bar(counts.overhead / counts.total, target),
+    }
+    total: dict[str, RenderableType] = {
+        "operator": "total",
+        "instructions": f"{counts.total:,}",
+        "MACs": f"{counts.macs:,}",
+        "ins/MAC": number(counts.instructions_per_mac),
+        "instruction mix": mix(counts.classes),
+    }
+    add(overhead, style="dim")
+    add(total, style="bold")
     return table
 
 
@@ -136,9 +152,7 @@ def _memory(shown: Result, target: Console) -> Table:
         ("RAM", ram, memory.ram_budget, f"{memory.arena:,} arena + {memory.static:,} static + {memory.stack:,} stack"),
     )
     for name, used, budget, parts in rows:
-        table.add_row(
-            name, f"{used:,} B", f"{budget // 1024:,} KiB", _bar(used / budget, target), parts
-        )
+        table.add_row(name, f"{used:,} B", f"{budget // 1024:,} KiB", _bar(used / budget, target), parts)
     return table
 
 
@@ -163,9 +177,7 @@ def _exactness(check: CheckPart) -> str:
 def summary(results: Iterable[Result]) -> Table:
     """One row a run: what a comparison of platforms and kernels needs."""
     table = _table()
-    for name, right in (("platform", False), ("core", False), ("kernels", False), ("instructions", True),
-                        ("ins/MAC", True), ("flash", True), ("arena", True), ("stack", True), ("verdict", False)):  # fmt: skip
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    _columns(table, "platform", "core", "kernels", ">instructions", ">ins/MAC", ">flash", ">arena", ">stack", "verdict")
     for item in results:
         memory = item.memory
         passed = Text("pass", style="green") if item.verdict.passed else Text("fail", style="bold red")
@@ -180,9 +192,7 @@ def summary(results: Iterable[Result]) -> Table:
 def platforms(known: Iterable[Platform]) -> Table:
     """The boards and machines, with what a network has to live in."""
     table = _table()
-    for name, right in (("platform", False), ("kind", False), ("core", False), ("FPU", False), ("clock", True),
-                        ("flash", True), ("RAM", True), ("runs on", False)):  # fmt: skip
-        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    _columns(table, "platform", "kind", "core", "FPU", ">clock", ">flash", ">RAM", "runs on")
     for item in known:
         table.add_row(
             item.name, item.kind, item.core.removeprefix("cortex-"), item.fpu or "-", f"{item.clock_hz / 1e6:g} MHz",

@@ -46,15 +46,15 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node) {
   TF_LITE_ENSURE_STATUS(FillChannels(context, input, filter, tflite::GetOptionalInputTensor(context, node, 2), output,
                                      params->activation, &data->channels));
   int out_height, out_width;
-  data->padding = tflite::ComputePaddingHeightWidth(
-      params->stride_height, params->stride_width, params->dilation_height_factor, params->dilation_width_factor,
-      input->dims->data[1], input->dims->data[2], filter->dims->data[1], filter->dims->data[2], params->padding,
-      &out_height, &out_width);
+  data->padding = tflite::ComputePaddingHeightWidth(params->stride_height, params->stride_width,
+                                                    params->dilation_height_factor, params->dilation_width_factor,
+                                                    input->dims->data[1], input->dims->data[2], filter->dims->data[1],
+                                                    filter->dims->data[2], params->padding, &out_height, &out_width);
   cmsis_nn_conv_params conv_params = Params(params, data, input, output);
   cmsis_nn_dims input_dims = Dims(input), filter_dims = Dims(filter), output_dims = Dims(output);
-  return RequestScratch(
-      context, arm_convolve_wrapper_s8_get_buffer_size(&conv_params, &input_dims, &filter_dims, &output_dims),
-      &data->scratch);
+  return RequestScratch(context,
+                        arm_convolve_wrapper_s8_get_buffer_size(&conv_params, &input_dims, &filter_dims, &output_dims),
+                        &data->scratch);
 }
 
 TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
@@ -70,11 +70,11 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
   cmsis_nn_dims input_dims = Dims(input), filter_dims = Dims(filter), output_dims = Dims(output);
   cmsis_nn_dims bias_dims = {1, 1, 1, output_dims.c};
   cmsis_nn_context scratch = Scratch(context, data->scratch);
-  return Status(arm_convolve_wrapper_s8(
-      &scratch, &conv_params, &quant_params, &input_dims, tflite::GetTensorData<int8_t>(input), &filter_dims,
-      tflite::GetTensorData<int8_t>(filter), &bias_dims,
-      bias != nullptr ? tflite::GetTensorData<int32_t>(bias) : data->zero_bias, &output_dims,
-      tflite::GetTensorData<int8_t>(output)));
+  return Status(arm_convolve_wrapper_s8(&scratch, &conv_params, &quant_params, &input_dims,
+                                        tflite::GetTensorData<int8_t>(input), &filter_dims,
+                                        tflite::GetTensorData<int8_t>(filter), &bias_dims,
+                                        bias != nullptr ? tflite::GetTensorData<int32_t>(bias) : data->zero_bias,
+                                        &output_dims, tflite::GetTensorData<int8_t>(output)));
 }
 
 }  // namespace

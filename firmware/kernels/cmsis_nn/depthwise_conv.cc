@@ -46,10 +46,10 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node) {
   TF_LITE_ENSURE_STATUS(FillChannels(context, input, filter, tflite::GetOptionalInputTensor(context, node, 2), output,
                                      params->activation, &data->channels));
   int out_height, out_width;
-  data->padding = tflite::ComputePaddingHeightWidth(
-      params->stride_height, params->stride_width, params->dilation_height_factor, params->dilation_width_factor,
-      input->dims->data[1], input->dims->data[2], filter->dims->data[1], filter->dims->data[2], params->padding,
-      &out_height, &out_width);
+  data->padding = tflite::ComputePaddingHeightWidth(params->stride_height, params->stride_width,
+                                                    params->dilation_height_factor, params->dilation_width_factor,
+                                                    input->dims->data[1], input->dims->data[2], filter->dims->data[1],
+                                                    filter->dims->data[2], params->padding, &out_height, &out_width);
   cmsis_nn_dw_conv_params conv_params = Params(params, data, input, output);
   cmsis_nn_dims input_dims = Dims(input), filter_dims = Dims(filter), output_dims = Dims(output);
   return RequestScratch(
@@ -70,19 +70,19 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
   cmsis_nn_dims input_dims = Dims(input), filter_dims = Dims(filter), output_dims = Dims(output);
   cmsis_nn_dims bias_dims = {1, 1, 1, output_dims.c};
   cmsis_nn_context scratch = Scratch(context, data->scratch);
-  return Status(arm_depthwise_conv_wrapper_s8(
-      &scratch, &conv_params, &quant_params, &input_dims, tflite::GetTensorData<int8_t>(input), &filter_dims,
-      tflite::GetTensorData<int8_t>(filter), &bias_dims,
-      bias != nullptr ? tflite::GetTensorData<int32_t>(bias) : data->zero_bias, &output_dims,
-      tflite::GetTensorData<int8_t>(output)));
+  return Status(arm_depthwise_conv_wrapper_s8(&scratch, &conv_params, &quant_params, &input_dims,
+                                              tflite::GetTensorData<int8_t>(input), &filter_dims,
+                                              tflite::GetTensorData<int8_t>(filter), &bias_dims,
+                                              bias != nullptr ? tflite::GetTensorData<int32_t>(bias) : data->zero_bias,
+                                              &output_dims, tflite::GetTensorData<int8_t>(output)));
 }
 
 }  // namespace
 }  // namespace depthwise_conv
 
 TfLiteRegistration *Register_DEPTHWISE_CONV_2D() {
-  static TfLiteRegistration registration = {depthwise_conv::Init, nullptr, depthwise_conv::Prepare,
-                                            depthwise_conv::Eval, nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {
+      depthwise_conv::Init, nullptr, depthwise_conv::Prepare, depthwise_conv::Eval, nullptr, 0, nullptr, 0};
   return &registration;
 }
 

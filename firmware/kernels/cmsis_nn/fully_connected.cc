@@ -28,7 +28,8 @@ bool IsOurs(const TfLiteTensor *input, const TfLiteTensor *filter) {
 void *Init(TfLiteContext *context, const char *buffer, size_t length) {
   const TfLiteTensor *filter = ParsedInput(context, buffer, 1);
   if (!IsOurs(ParsedInput(context, buffer, 0), filter)) return Stock()->init(context, buffer, length);
-  if (!IsPerChannel(filter)) return AllocateConvolution<Data>(context, 1, true);  // arm_fully_connected_s8 tests its bias
+  if (!IsPerChannel(filter))
+    return AllocateConvolution<Data>(context, 1, true);  // arm_fully_connected_s8 tests its bias
   return AllocateConvolution<Data>(context, filter->dims->data[0], ParsedInput(context, buffer, 2) != nullptr);
 }
 
@@ -62,28 +63,25 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
         tflite::GetTensorData<int8_t>(output), channels.multipliers, channels.shifts, batches, units, depth,
         -input->params.zero_point, output->params.zero_point, channels.activation_min, channels.activation_max, depth));
   }
-  cmsis_nn_fc_params fc_params = {-input->params.zero_point,
-                                  0,
-                                  output->params.zero_point,
-                                  {channels.activation_min, channels.activation_max}};
+  cmsis_nn_fc_params fc_params = {
+      -input->params.zero_point, 0, output->params.zero_point, {channels.activation_min, channels.activation_max}};
   cmsis_nn_per_tensor_quant_params quant_params = {channels.multipliers[0], channels.shifts[0]};
   cmsis_nn_dims input_dims = {batches, 1, 1, depth};
   cmsis_nn_dims filter_dims = {depth, 1, 1, units};
   cmsis_nn_dims bias_dims = {1, 1, 1, units};
   cmsis_nn_dims output_dims = {batches, 1, 1, units};
   cmsis_nn_context no_scratch = {nullptr, 0};
-  return Status(arm_fully_connected_s8(&no_scratch, &fc_params, &quant_params, &input_dims,
-                                       tflite::GetTensorData<int8_t>(input), &filter_dims,
-                                       tflite::GetTensorData<int8_t>(filter), &bias_dims, biases, &output_dims,
-                                       tflite::GetTensorData<int8_t>(output)));
+  return Status(arm_fully_connected_s8(
+      &no_scratch, &fc_params, &quant_params, &input_dims, tflite::GetTensorData<int8_t>(input), &filter_dims,
+      tflite::GetTensorData<int8_t>(filter), &bias_dims, biases, &output_dims, tflite::GetTensorData<int8_t>(output)));
 }
 
 }  // namespace
 }  // namespace fully_connected
 
 TfLiteRegistration *Register_FULLY_CONNECTED() {
-  static TfLiteRegistration registration = {fully_connected::Init, nullptr, fully_connected::Prepare,
-                                            fully_connected::Eval, nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {
+      fully_connected::Init, nullptr, fully_connected::Prepare, fully_connected::Eval, nullptr, 0, nullptr, 0};
   return &registration;
 }
 

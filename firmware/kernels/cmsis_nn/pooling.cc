@@ -36,8 +36,7 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node, bool average) {
   TfLitePaddingValues padding = tflite::ComputePaddingHeightWidth(
       params->stride_height, params->stride_width, 1, 1, input->dims->data[1], input->dims->data[2],
       params->filter_height, params->filter_width, params->padding, &out_height, &out_width);
-  data->params = {
-      {params->stride_width, params->stride_height}, {padding.width, padding.height}, {minimum, maximum}};
+  data->params = {{params->stride_width, params->stride_height}, {padding.width, padding.height}, {minimum, maximum}};
   int32_t bytes = average ? arm_avgpool_s8_get_buffer_size(output->dims->data[2], input->dims->data[3]) : 0;
   return RequestScratch(context, bytes, &data->scratch);
 }
@@ -53,8 +52,7 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node, Pool pool) {
   const int8_t *image = tflite::GetTensorData<int8_t>(input);
   int8_t *pooled = tflite::GetTensorData<int8_t>(output);
   for (int batch = 0; batch < input->dims->data[0]; ++batch) {  // CMSIS-NN 4.0.0 pools one image a call
-    arm_cmsis_nn_status status =
-        pool(&scratch, &data->params, &input_dims, image, &filter_dims, &output_dims, pooled);
+    arm_cmsis_nn_status status = pool(&scratch, &data->params, &input_dims, image, &filter_dims, &output_dims, pooled);
     if (status != ARM_CMSIS_NN_SUCCESS) return kTfLiteError;
     image += input_dims.h * input_dims.w * input_dims.c;
     pooled += output_dims.h * output_dims.w * output_dims.c;
@@ -65,7 +63,9 @@ TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node, Pool pool) {
 TfLiteStatus PrepareAverage(TfLiteContext *context, TfLiteNode *node) { return Prepare(context, node, true); }
 TfLiteStatus PrepareMax(TfLiteContext *context, TfLiteNode *node) { return Prepare(context, node, false); }
 
-bool IsInt8(TfLiteContext *context, TfLiteNode *node) { return tflite::GetInput(context, node, 0)->type == kTfLiteInt8; }
+bool IsInt8(TfLiteContext *context, TfLiteNode *node) {
+  return tflite::GetInput(context, node, 0)->type == kTfLiteInt8;
+}
 
 TfLiteStatus EvalAverage(TfLiteContext *context, TfLiteNode *node) {
   return IsInt8(context, node) ? Eval(context, node, arm_avgpool_s8)
@@ -81,14 +81,14 @@ TfLiteStatus EvalMax(TfLiteContext *context, TfLiteNode *node) {
 }  // namespace pooling
 
 TfLiteRegistration *Register_AVERAGE_POOL_2D() {
-  static TfLiteRegistration registration = {pooling::Init, nullptr, pooling::PrepareAverage, pooling::EvalAverage,
-                                            nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {
+      pooling::Init, nullptr, pooling::PrepareAverage, pooling::EvalAverage, nullptr, 0, nullptr, 0};
   return &registration;
 }
 
 TfLiteRegistration *Register_MAX_POOL_2D() {
-  static TfLiteRegistration registration = {pooling::Init, nullptr, pooling::PrepareMax, pooling::EvalMax,
-                                            nullptr, 0, nullptr, 0};
+  static TfLiteRegistration registration = {pooling::Init, nullptr, pooling::PrepareMax, pooling::EvalMax, nullptr, 0,
+                                            nullptr,       0};
   return &registration;
 }
 

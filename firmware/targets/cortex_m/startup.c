@@ -10,7 +10,6 @@ extern void (*link_init_array_end[])(void);
 void reset_handler(void);
 void fault_handler(void);
 
-
 static void __attribute__((used, noreturn)) start(void) {
   for (uint32_t *from = link_data_load, *to = link_data_start; to < link_data_end;) *to++ = *from++;
   for (uint32_t *word = link_bss_start; word < link_bss_end;) *word++ = 0;

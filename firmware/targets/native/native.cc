@@ -24,8 +24,12 @@ const harness_op *const kOps[] = {
 #define HARNESS_STOCK_OP(NAME) &harness_op_##NAME,
 #include "op_list.h"
 #undef HARNESS_STOCK_OP
-    &harness_op_MEAN,           &harness_op_CONV_2D,        &harness_op_DEPTHWISE_CONV_2D,
-    &harness_op_FULLY_CONNECTED, &harness_op_AVERAGE_POOL_2D, &harness_op_MAX_POOL_2D,
+    &harness_op_MEAN,
+    &harness_op_CONV_2D,
+    &harness_op_DEPTHWISE_CONV_2D,
+    &harness_op_FULLY_CONNECTED,
+    &harness_op_AVERAGE_POOL_2D,
+    &harness_op_MAX_POOL_2D,
 };
 
 // Pages of the arena that nothing touches cost nothing.
