@@ -22,9 +22,9 @@ class Spec(NamedTuple):
     ``version`` is the highest one whose additions the checks know. It exceeds what AllOpsResolver of July 2020
     registers where the additions are types, shapes or options that are checked for one by one: all operators of a model
     that share an operator code have the version of the most demanding one. ``types`` are those of the tensor at
-    ``data``, the first input that is computed with. ``options`` is the options table that the kernel cannot do
-    without (None: there is none), ``optional_options`` one that may be there. Inputs in ``optional`` may be absent; those in ``weights``
-    may have one scale per channel.
+    ``data``, the first input that is computed with. ``options`` is the options table that the kernel cannot do without,
+    ``optional_options`` one that may be there; others may not. Inputs in ``optional`` may be absent; those in
+    ``weights`` may have one scale per channel.
     """
 
     version: int

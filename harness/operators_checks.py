@@ -8,11 +8,11 @@ from harness.operators_layers import ACTIVATIONS
 from harness.operators_node import Node, elements, label, text
 from harness.records import Tensor
 
-
 # Numbers of element types in options; old converters left this one out.
 _UNSET, _INT32 = 0, 2
 # What this TFLM's options of RESHAPE hold.
 _MAX_NEW_SHAPE = 8
+_MAX_COUNT = 2**31 - 1
 
 
 def same_shape(node: Node) -> None:
@@ -70,8 +70,8 @@ def add_or_subtract(node: Node) -> None:
     node.activation_is(*ACTIVATIONS)
     if node.input(0).type == "int8":
         largest = max(node.scale(node.input(0)), node.scale(node.input(1)))
-        # The kernels add at 20 extra bits; multipliers of 1 or more stop the firmware.
-        if not 0.0 < 2.0 * largest / (2.0**20 * node.scale(node.output)) < 1.0:
+        # The kernels add at 20 extra bits; multipliers of 1 or more, or of 0, stop the firmware.
+        if not 2.0**-31 < 2.0 * largest / (2.0**20 * node.scale(node.output)) < 1.0:
             node.fail(f"output scale {node.scale(node.output):.3g} against an input scale of {largest:.3g}")
 
 
@@ -271,8 +271,9 @@ def strided_slice(node: Node) -> None:
     for axis, size in enumerate(data.shape):
         begin = None if options["begin_mask"] >> axis & 1 else begins[axis]
         end = None if options["end_mask"] >> axis & 1 else ends[axis]
-        if strides[axis] == 0:
-            node.fail(f"a stride of 0 along axis {axis}")
+        # The kernel counts in 32 bits, in elements of the whole tensor.
+        if strides[axis] == 0 or (abs(strides[axis]) + 1) * elements(data.shape) > _MAX_COUNT:
+            node.fail(f"a stride of {strides[axis]} along axis {axis}")
         if not options["shrink_axis_mask"] >> axis & 1:
             shape.append(len(range(*slice(begin, end, strides[axis]).indices(size))))
             continue

@@ -18,6 +18,8 @@ MAX_RANK = 5
 MAX_INTEGERS = 2 * MAX_RANK
 # Beyond it the kernels' left shift of a 32-bit sum is undefined.
 MAX_MULTIPLIER = 2.0**30
+# Kernels multiply two scales in single precision; a product of 0 or infinity stops the firmware.
+MAX_SCALE = 2.0**60
 
 _FULL_INT8 = "quantise to int8: supported_ops [TFLITE_BUILTINS_INT8] and a representative dataset"
 TYPE_HINTS = {
@@ -132,7 +134,10 @@ class Node:
         if len(tensor.scales) != 1:
             number = "no scale" if not tensor.scales else f"{len(tensor.scales)} scales (per channel)"
             self.fail(f"{label(tensor)} is {tensor.type} with {number}, expected one")
-        return tensor.scales[0]
+        scale = tensor.scales[0]
+        if not 1.0 / MAX_SCALE <= scale <= MAX_SCALE:
+            self.fail(f"{label(tensor)} has a scale of {scale:.3g}, expected {1.0 / MAX_SCALE:.1g} to {MAX_SCALE:.1g}")
+        return scale
 
     def zero_point(self, tensor: Tensor) -> int:
         self.scale(tensor)
