@@ -204,6 +204,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: every way to end has its exit code, and none shows a traceback but a fault of the harness."""
     signal.signal(signal.SIGTERM, _terminate)  # so that started programs are ended and temporary files removed
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of our output may go, as in "harness list | head"
     try:
         code = app(arguments, standalone_mode=False)
     except HarnessError as error:
@@ -212,10 +213,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\ninterrupted: nothing was stored\n")
         code = EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output is gone: say nothing more, not even when Python closes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = EXIT_PASS
     except Exception as error:
         code = _unforeseen(error)
     raise SystemExit(code)

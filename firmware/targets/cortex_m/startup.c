@@ -10,7 +10,35 @@ extern void (*link_init_array_end[])(void);
 void reset_handler(void);
 void fault_handler(void);
 
+#if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
+
+/* These cores have a stack limit register, which the reset handler sets. */
+static void guard_stack(void) {}
+
+#else
+
+#define MPU_TYPE (*(volatile uint32_t *)0xe000ed90u)
+#define MPU_CTRL (*(volatile uint32_t *)0xe000ed94u)
+#define MPU_RBAR (*(volatile uint32_t *)0xe000ed9cu)
+#define MPU_RASR (*(volatile uint32_t *)0xe000eda0u)
+#define GUARD_BYTES 0x10000u
+#define RASR_NO_ACCESS_64K ((15u << 1) | 1u)
+#define RBAR_VALID (1u << 4)
+#define CTRL_ENABLE_WITH_DEFAULT_MAP 5u
+
+/* Forbids the 64 KiB below the stack, and so below RAM: not every bus reports an access where nothing is. */
+static void guard_stack(void) {
+  if (MPU_TYPE == 0) return; /* the core was made without one */
+  MPU_RBAR = ((uint32_t)(uintptr_t)link_stack_bottom - GUARD_BYTES) | RBAR_VALID;
+  MPU_RASR = RASR_NO_ACCESS_64K;
+  MPU_CTRL = CTRL_ENABLE_WITH_DEFAULT_MAP;
+  __asm__ volatile("dsb\n isb" ::: "memory");
+}
+
+#endif
+
 static void __attribute__((used, noreturn)) start(void) {
+  guard_stack();
   for (uint32_t *from = link_data_load, *to = link_data_start; to < link_data_end;) *to++ = *from++;
   for (uint32_t *word = link_bss_start; word < link_bss_end;) *word++ = 0;
   for (void (**constructor)(void) = link_init_array_start; constructor < link_init_array_end;) (*constructor++)();
