@@ -36,8 +36,8 @@ _CONDITIONS = "eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al"
 _MNEMONICS = {
     "division": "[su]div",
     "branch": "bl?x? bl?xns cbn?z tb[bh] dls wls le dlstp wlstp letp lctp",
-    "load": "ldr[a-z]* ldm[a-z]* lda(?:ex)?[bh]? pop pldw? pli vldr vldm[a-z]* vpop fldmx",
-    "store": "str[a-z]* stm[a-z]* stl(?:ex)?[bh]? push vstr vstm[a-z]* vpush fstmx",
+    "load": "ldr[a-z]* ldm[a-z]* lda(?:ex)?[bh]? pop pldw? pli vldr vldm[a-z]* vpop vlldm fldmx",
+    "store": "str[a-z]* stm[a-z]* stl(?:ex)?[bh]? push vstr vstm[a-z]* vpush vlstm fstmx",
     "mac": "muls? ml[as] [su]mulls? [su]mlals?",
     "dsp": (
         "sm(?:la|lal|ul)[bt][bt] sm(?:la|ul)w[bt] sm(?:la|ls|lal|lsl|ua|us)dx? smm(?:la|ls|ul)r? umaal"
@@ -51,16 +51,17 @@ _MNEMONICS = {
     "alu": (
         "ad[cd]s? addw adr ands? asrs? bfc bfi bics? clz cm[np] eors? ls[lr]s? movs? mov[wt] mvns? or[nr]s? rbit rev"
         " rev16 revsh rors? rrxs? rsbs? sbcs? subs? subw [su]bfx [su]xt[bh] [su]sat teq tst neg cset csetm cinc cinv"
-        " cneg csel csinc csinv csneg lsll lsrl asrl [su]q?rshrl? [su]qshll? [su]qrsh[lr]l?"
+        " cneg csel csinc csinv csneg clrm lsll lsrl asrl [su]q?rshrl? [su]qshll? [su]qrsh[lr]l?"
     ),
 }
 _PATTERNS = {
     name: re.compile(rf"(?:{'|'.join(mnemonics.split())})(?:{_CONDITIONS})?") for name, mnemonics in _MNEMONICS.items()
 }
 
-# Helium's predication, and loads and stores of vectors whose registers are given as q.
+# Helium's predication, and loads and stores of vectors whose registers are given as q. VSCCLRM, which clears registers
+# of the FPU, has VPR at the end of its list.
 _MVE = re.compile(r"(?:vp(?:t|st|sel|not)[te]*|vctp|vmrs_vpr)")
-_VECTOR = re.compile(r"\b(?:q[0-7]|p0|vpr)\b")
+_VECTOR = re.compile(r"\b(?:q[0-7]|p0|vpr(?!}))\b")
 
 
 class UnknownInstruction(ValueError):
