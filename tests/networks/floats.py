@@ -19,7 +19,7 @@ def float_cnn(k: Layers) -> Any:
         k.layers.AveragePooling2D(2, padding="same"),
         k.layers.Flatten(),
     )
-    return k.model(image, k.dense(5, activation="softmax")(features))
+    return k.model(image, k.dense(5)(features))
 
 
 @network(dtype="float32")
@@ -27,7 +27,7 @@ def float_dense(k: Layers) -> Any:
     vector = k.input(20)
     return k.model(
         vector,
-        sequence(vector, k.dense(24, activation="relu"), k.dense(16, activation="sigmoid"), k.dense(3)),
+        sequence(vector, k.dense(24, activation="relu"), k.dense(16, activation="relu6"), k.dense(3)),
     )
 
 
@@ -86,10 +86,22 @@ def float_elementwise(k: Layers) -> Any:
     )
 
 
-@network(dtype="float32")
+@network(dtype="float32", c_library=True)
+def float_softmax(k: Layers) -> Any:
+    image = k.input(10, 10, 2)
+    features = sequence(image, k.conv(6, 3, activation="relu"), k.layers.MaxPooling2D(2), k.layers.Flatten())
+    return k.model(image, k.dense(40, activation="softmax")(features))
+
+
+@network(dtype="float32", c_library=True)
 def float_transcendental(k: Layers) -> Any:
-    """Operators whose result comes from the C library's mathematics."""
-    vector = k.input(7)
+    vector = k.input(60)
     ops = k.keras.ops
-    functions = [ops.sin(vector), ops.cos(vector), ops.log(ops.abs(vector) + 0.5), ops.tanh(vector)]
+    functions = [
+        ops.sin(vector),
+        ops.cos(vector),
+        ops.log(ops.abs(vector) + 0.5),
+        ops.tanh(vector),
+        ops.sigmoid(2.0 * vector),
+    ]
     return k.model(vector, k.layers.Concatenate()(functions))

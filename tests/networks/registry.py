@@ -23,6 +23,7 @@ Configure = Callable[[Any, ModuleType], None]
 
 NETWORKS: dict[str, Builder] = {}
 REFUSED: list[tuple[str, Builder, str]] = []
+C_LIBRARY: set[str] = set()
 
 _SAMPLES = 16
 
@@ -81,11 +82,18 @@ def sequence(value: Any, *layers: Any) -> Any:
     return value
 
 
-def network(dtype: convert.Type = "int8", io: convert.Type | None = None) -> Callable[[Build], Build]:
-    """Register a function that builds a Keras model, converted with the project's settings, under its name."""
+def network(
+    dtype: convert.Type = "int8", io: convert.Type | None = None, c_library: bool = False
+) -> Callable[[Build], Build]:
+    """Register a function that builds a Keras model, converted with the project's settings, under its name.
+
+    ``c_library`` says that float results come from the C library's exp, log, sin or tanh.
+    """
 
     def register(build: Build) -> Build:
         NETWORKS[build.__name__] = _cached(build.__name__, lambda: _convert(build, dtype, io))
+        if c_library:
+            C_LIBRARY.add(build.__name__)
         return build
 
     return register
