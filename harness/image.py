@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import tempfile
@@ -11,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness import process, toolchain
-from harness.errors import BuildError, HarnessError
+from harness import cache, process, toolchain
+from harness.errors import BuildError
 from harness.library import Library
 from harness.paths import cache_folder, data_folder
 from harness.records import Machine, Model, Record
@@ -63,17 +62,13 @@ def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
     elf = cache_folder() / "images" / f"{key}.elf"
     if elf.is_file():
         return elf
-    elf.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=elf.parent))
-    try:
-        return _link(spec, library, arm, work).replace(elf)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write the image cache {elf.parent}: {error.strerror}",
-            "free some space, or name another folder in HARNESS_CACHE",
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+    with cache.writing():
+        elf.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=elf.parent))
+        try:
+            return _link(spec, library, arm, work).replace(elf)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
 
 def _key(spec: Spec, library: Library) -> str:
@@ -96,26 +91,17 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
         (work / f"input{index}.bin").write_bytes(data)
     (work / "image.c").write_text(_render_image_c(spec))
     (work / "image.S").write_text(_render_image_s(spec))
-    arena = spec.arena_bytes
-    kernel_libraries = ["kernels-cmsis-nn", "cmsis-nn"] if spec.kernels == "cmsis-nn" else ["kernels-reference"]
-    libraries = ["app", "target", *kernel_libraries, "tflm", f"uart-{spec.machine.uart.kind}"]
-    (work / "link.ld").write_text(render_linker_script(spec.machine, spec.stack_bytes, arena))
-    firmware = data_folder("firmware")
-    linked = process.run(
-        [
-            *(arm.tool("g++"), *library.arch, library.optimisation, "-ffunction-sections", "-fdata-sections"),
-            *(f"-I{firmware / 'app'}", "-x", "c", "image.c", "-x", "assembler-with-cpp", "image.S", "-x", "none"),
-            *(
-                "-nostartfiles",
-                "--specs=nano.specs",
-                "-Wl,--gc-sections,-T,link.ld,--no-warn-rwx-segments,--strip-debug",
-            ),
-            *("-Wl,--start-group", *(str(library.folder / f"lib{name}.a") for name in libraries)),
-            *("-lc", "-lm", "-lgcc", "-Wl,--end-group", "-o", "firmware.elf"),
-        ],
-        cwd=work,
-        time_limit_s=120,
-    )
+    (work / "link.ld").write_text(render_linker_script(spec.machine, spec.stack_bytes, spec.arena_bytes))
+    command: list[str | Path] = [arm.tool("g++"), *library.arch, library.optimisation]
+    command += ["-ffunction-sections", "-fdata-sections", f"-I{data_folder('firmware') / 'app'}"]
+    command += ["-x", "c", "image.c", "-x", "assembler-with-cpp", "image.S", "-x", "none"]
+    command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
+    command += ["-Wl,--no-warn-rwx-segments", "-Wl,--start-group"]
+    command += [library.application / f"lib{name}.a" for name in ("app", "target", f"uart-{spec.machine.uart.kind}")]
+    command += [library.application / f"libkernels-{spec.kernels}.a", library.runtime / "libtflm.a"]
+    command += [library.runtime / "libcmsis-nn.a"] if spec.kernels == "cmsis-nn" else []
+    command += ["-lc", "-lm", "-lgcc", "-Wl,--end-group", "-o", "firmware.elf"]
+    linked = process.run(command, cwd=work, time_limit_s=120)
     if linked.returncode != 0:
         raise _failure(linked.stderr)
     return work / "firmware.elf"
@@ -194,16 +180,3 @@ def _render_image_s(spec: Spec) -> str:
             f'.incbin "input{index}.bin"',
         ]
     return "\n".join(lines) + "\n"
-
-
-def cached_path(kind: str, key: str) -> Path:
-    """Where a small result that belongs to ``key`` is kept: a JSON file in the per-user cache."""
-    return cache_folder() / kind / f"{key}.json"
-
-
-def write_cached(path: Path, content: bytes) -> None:
-    """Write a cache file so that no reader sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(content)
-    partial.replace(path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tokenize
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,8 +82,9 @@ def _load_one(path: Path, tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtyp
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise BadInputError(f"{path}: there is no such file") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise BadInputError(f"{path}: not a .npy file ({error})", "numpy.save writes them") from error
+    except (ValueError, OSError, EOFError, MemoryError, tokenize.TokenError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())  # some of NumPy's are paragraphs
+        raise BadInputError(f"{path}: not a .npy file ({reason})", "numpy.save writes them") from error
     if not isinstance(array, np.ndarray):
         raise BadInputError(f"{path}: an .npz archive, expected a .npy file", "numpy.save writes them")
     expected = np.dtype(_DTYPES[tensor.type])

@@ -14,8 +14,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from harness import process, sources, toolchain
-from harness.errors import BuildError, HarnessError, MissingToolError
+from harness import cache, process, sources, toolchain
+from harness.errors import BuildError, MissingToolError
 from harness.paths import cache_folder, data_folder
 from harness.records import Record
 
@@ -26,14 +26,13 @@ KERNEL_SETS = ("reference", "cmsis-nn")
 Progress = Callable[[str, int | None, int | None], None]
 
 _BUILD_LIMIT_S = 1200.0
-# What of firmware/ goes into the libraries; templates and self-tests do not.
-_SOURCE_FOLDERS = ("app", "hal", "kernels", "targets", "cmake")
 
 
 class Library(Record, frozen=True):
-    """A built set of libraries: its folder, its key, and what to link with."""
+    """What images are linked from: the folders of both parts, and a key that stands for everything they depend on."""
 
-    folder: Path
+    runtime: Path
+    application: Path
     key: str
     arch: tuple[str, ...]
     optimisation: str
@@ -76,7 +75,7 @@ def for_core(
 
 
 def for_host(progress: Progress = silent) -> Library:
-    """The application as a program of this machine, whose outputs are the reference (``folder``/harness-native)."""
+    """The application as a program of this machine, ``application``/harness-native: its outputs are the reference."""
     compiler = toolchain.host()
     return _library(
         "the host reference", [f"-DCMAKE_CXX_COMPILER={compiler.gxx}"], (), "-O2", compiler.version, progress
@@ -92,40 +91,58 @@ def _library(
     progress: Progress,
 ) -> Library:
     found = sources.locate()
-    identity = {
+    common = {
         "arch": arch,
         "optimisation": optimisation,
         "compiler": compiler,
         "tflm": found.tflm_identity,
         "cmsis_nn": found.cmsis_nn_identity,
-        "firmware": _firmware_sha256(),
     }
-    key = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
-    folder = cache_folder() / "libraries" / key
-    library = Library(
-        folder=folder,
-        key=key,
+    arguments = [*arguments, f"-DHARNESS_OPT={optimisation}"]
+    runtime = _part(
+        title, {**common, "firmware": _sha256("cmake")}, found, [*arguments, "-DHARNESS_PART=runtime"], progress
+    )
+    application = _part(
+        f"the application of {title}",
+        {**common, "firmware": _sha256("cmake", "app", "hal", "kernels", "targets")},
+        found,
+        [*arguments, "-DHARNESS_PART=application", f"-DHARNESS_RUNTIME_DIR={runtime}"],
+        progress,
+    )
+    return Library(
+        runtime=runtime,
+        application=application,
+        key=f"{runtime.name}-{application.name}",
         arch=arch,
         optimisation=optimisation,
         compiler=compiler,
         tflm=found.tflm_identity,
         cmsis_nn=found.cmsis_nn_identity,
     )
+
+
+def _part(
+    title: str, identity: dict[str, object], found: sources.Sources, arguments: list[str], progress: Progress
+) -> Path:
+    """The folder of one part, built where it is not there yet. A second run that wants it waits for the first."""
+    key = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
+    folder = cache_folder() / "libraries" / key
     if folder.is_dir():
-        return library
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # A second run that wants the same library waits here for the first to build it.
-    with filelock.FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            sources.check_cmsis_nn(found.cmsis_nn)
-            _build(title, folder, found, [*arguments, f"-DHARNESS_OPT={optimisation}"], progress)
-    return library
+        return folder
+    with cache.writing():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(f"{folder}.lock"):
+            if not folder.is_dir():
+                sources.check_cmsis_nn(found.cmsis_nn)
+                _build(title, folder, found, arguments, progress)
+    return folder
 
 
-def _firmware_sha256() -> str:
+def _sha256(*folders: str) -> str:
+    """Of the CMake project and the named folders of firmware/."""
     root = data_folder("firmware")
     digest = hashlib.sha256((root / "CMakeLists.txt").read_bytes())
-    for name in _SOURCE_FOLDERS:
+    for name in folders:
         digest.update(sources.tree_sha256(root / name).encode())
     return digest.hexdigest()
 
@@ -145,7 +162,7 @@ def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str
             time_limit_s=_BUILD_LIMIT_S,
         )
         if configured.returncode != 0:
-            raise BuildError(f"CMake cannot configure {title}", detail=(configured.stdout + configured.stderr).strip())
+            raise _failure(f"configuring {title}", configured.stdout + configured.stderr)
 
         def on_line(line: str) -> None:
             step = re.match(r"\[(\d+)/(\d+)\]", line)
@@ -161,29 +178,25 @@ def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str
         if built.timed_out:
             raise BuildError(f"building {title} took longer than {_BUILD_LIMIT_S:g} s")
         if built.returncode != 0:
-            raise _failure(title, built.stdout + built.stderr)
+            raise _failure(f"building {title}", built.stdout + built.stderr)
         products = work / "products"
         products.mkdir()
         for path in (work / "build").iterdir():
             if path.suffix == ".a" or path.name == "harness-native":
                 shutil.move(path, products / path.name)
         products.rename(folder)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write the library cache {folder.parent}: {error.strerror}",
-            "free some space, or name another folder in HARNESS_CACHE",
-        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _failure(title: str, output: str) -> BuildError:
+def _failure(what: str, output: str) -> BuildError:
     if "No space left on device" in output:
         return BuildError(
-            f"building {title} failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
+            f"{what} failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
         )
-    errors = [line for line in output.splitlines() if ": error: " in line or "fatal error" in line]
-    return BuildError(f"building {title} failed" + (f": {errors[0]}" if errors else ""), detail=output.strip()[-8000:])
+    lines = [line for line in output.strip().splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()] or lines[-1:]
+    return BuildError(f"{what} failed" + (f": {errors[0]}" if errors else ""), detail=output.strip()[-8000:] or None)
 
 
 def _program(name: str) -> str:

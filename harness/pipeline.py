@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import assemble, cores, image, inputs, library, platforms, profile, reference, store, wire
+from harness import assemble, cache, cores, image, inputs, library, platforms, profile, reference, store, wire
 from harness.elf import Elf
 from harness.emulators import BACKENDS
 from harness.errors import DoesNotFitError, EmulationError, HarnessError
@@ -144,7 +144,7 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
         path = image.link(spec, libraries, setup.arm)
     except image.ImageError as error:
         raise _TooSmall(error.message) from error
-    cached = image.cached_path("arenas", f"{path.stem}-{setup.options.emulator}")
+    cached = cache.path("arenas", f"{path.stem}-{setup.options.emulator}")
     if cached.is_file():
         return msgspec.json.decode(cached.read_bytes(), type=Arena)
     _, console = _emulate(setup, Elf(path), machine)
@@ -156,7 +156,7 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     if console.arena_needed is None or console.arena_used is None:
         raise EmulationError("the firmware did not report the size of its arena", detail="\n".join(console.log) or None)
     arena = Arena(needed=console.arena_needed, used=console.arena_used)
-    image.write_cached(cached, msgspec.json.encode(arena))
+    cache.write(cached, msgspec.json.encode(arena))
     return arena
 
 

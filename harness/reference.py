@@ -11,9 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness import process, wire
+from harness import cache, process, wire
 from harness.errors import EmulationError, HarnessError
-from harness.image import cached_path, write_cached
 from harness.inputs import Inputs
 from harness.library import Library
 from harness.records import Model, Record
@@ -39,7 +38,7 @@ def compute(model: Model, inputs: Inputs, host: Library) -> Reference:
     """
     version = importlib.metadata.version("tflite-micro")
     key = hashlib.sha256(f"{host.key} {model.sha256} {inputs.sha256} {version}".encode()).hexdigest()[:32]
-    path = cached_path("references", key)
+    path = cache.path("references", key)
     if path.is_file():
         return msgspec.json.decode(path.read_bytes(), type=Reference)
     console = run_host(model, inputs, host)
@@ -51,7 +50,7 @@ def compute(model: Model, inputs: Inputs, host: Library) -> Reference:
         tflite_micro_reason=reason,
         tflite_micro_version=version,
     )
-    write_cached(path, msgspec.json.encode(reference))
+    cache.write(path, msgspec.json.encode(reference))
     return reference
 
 
@@ -67,7 +66,7 @@ def run_host(model: Model, inputs: Inputs, host: Library, dump_node: int = -1) -
             files.append(Path(folder) / f"input{index}.bin")
             files[-1].write_bytes(data)
         finished = process.run(
-            [host.folder / "harness-native", model.path, str(dump_node), *files], time_limit_s=_LIMIT_S
+            [host.application / "harness-native", model.path, str(dump_node), *files], time_limit_s=_LIMIT_S
         )
     if finished.timed_out:
         raise EmulationError(f"the host reference did not end within {_LIMIT_S:g} s on {model.path.name}")

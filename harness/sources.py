@@ -17,9 +17,9 @@ import shutil
 import tomllib
 from pathlib import Path
 
-from harness import process
+from harness import cache, process
 from harness.errors import HarnessError, MissingToolError
-from harness.paths import cache_folder, data_folder
+from harness.paths import data_folder
 from harness.records import Record
 
 CRATE = "tfmicro"
@@ -60,16 +60,13 @@ def locate() -> Sources:
 
 def _crate_folder(version: str) -> Path:
     """Where cargo unpacked the crate; remembered, because asking cargo takes longer than a whole warm run."""
-    remembered = cache_folder() / "sources" / f"{CRATE}-{version}.json"
+    remembered = cache.path("sources", f"{CRATE}-{version}")
     if remembered.is_file():
         folder = Path(json.loads(remembered.read_text()))
         if (folder / ".cargo-ok").is_file():
             return folder
     folder = _fetch()
-    remembered.parent.mkdir(parents=True, exist_ok=True)
-    partial = remembered.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(str(folder)))
-    partial.replace(remembered)
+    cache.write(remembered, json.dumps(str(folder)).encode())
     return folder
 
 

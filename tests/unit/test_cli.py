@@ -137,7 +137,7 @@ def test_missing_host_compiler(harness: object, bare_path: Path) -> None:
 
 
 def test_missing_qemu(harness: object, bare_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.image.cached_path", lambda kind, key: tmp_path / f"{kind}-{key}")
+    monkeypatch.setattr("harness.cache.path", lambda kind, key: tmp_path / f"{kind}-{key}")
     keep(bare_path, "arm-none-eabi-gcc", "arm-none-eabi-g++", "g++", "as", "ld")
     refuse(
         harness("run", DIGITS, "-p", "stm32l496zg"),
