@@ -23,7 +23,7 @@ from harness.model_schema import (
     SCHEMA_VERSION,
     builtin_name,
 )
-from harness.operators_node import TYPE_HINTS, Node, elements, text
+from harness.operators_node import TYPE_HINTS, Node, elements, named, text
 from harness.records import Model, Operator, Tensor
 
 # Larger than any microcontroller's memory; the flatbuffer's own limit is 2 GiB.
@@ -181,7 +181,7 @@ def _check_buffers(buffers: tuple[Decoded, ...], size: int) -> None:
 
 def _blob(index: int, tensor: Decoded, buffers: tuple[Decoded, ...]) -> Blob | None:
     """Where the tensor's constant data lies, or None."""
-    name = _tensor_name(index, tensor)
+    name = named(index, _printable(tensor["name"]))
     if tensor["buffer"] >= len(buffers):
         raise BadInputError(f"{name}: buffer {tensor['buffer']} of {len(buffers)}", _DAMAGED)
     buffer = buffers[tensor["buffer"]]
@@ -192,7 +192,7 @@ def _blob(index: int, tensor: Decoded, buffers: tuple[Decoded, ...]) -> Blob | N
 
 
 def _tensor(index: int, tensor: Decoded, blob: Blob | None, data: bytes) -> Tensor:
-    name = _tensor_name(index, tensor)
+    name = named(index, _printable(tensor["name"]))
     element = ELEMENT_TYPES.get(tensor["type"])
     if element is None:
         raise BadInputError(f"{name}: element type {tensor['type']} is unknown", _DAMAGED)
@@ -294,11 +294,6 @@ def _options(name: str, table: Decoded) -> dict[str, Any]:
                 raise BadInputError(f"{name}: {key} {options[key]} is unknown", _DAMAGED)
             options[key] = names[options[key]]
     return options
-
-
-def _tensor_name(index: int, tensor: Decoded) -> str:
-    name = _printable(tensor["name"])
-    return f"tensor {index} ({name[:60]})" if name else f"tensor {index}"
 
 
 def _printable(name: str | None) -> str:

@@ -145,17 +145,25 @@ def mean(node: Node) -> None:
     data, output = node.input(0), node.output
     node.type_is(output, data.type)
     axes = node.integers(1, "axes")
+    rank = len(data.shape)
     if data.type == "int8":
-        axes = tuple(node.axis(axis, len(data.shape)) for axis in axes)
-    if len(data.shape) != 4 or sorted(axes) != [1, 2]:
+        # The own kernel: any axes of up to four, summed up in 32 bits.
+        axes = tuple(node.axis(axis, rank) for axis in axes)
+        if rank > 4:
+            node.fail(f"mean of {text(data.shape)}, at most 4 dimensions are supported")
+        count = elements([size for axis, size in enumerate(data.shape) if axis in axes])
+        if count > _MAX_COUNT >> 8:
+            node.fail(f"mean of {count} elements, at most {_MAX_COUNT >> 8} are supported")
+        node.multiplier(node.scale(data) / node.scale(output))
+    elif rank != 4 or sorted(axes) != [1, 2]:
         node.fail(
             f"mean of {text(data.shape)} over axes {list(axes)}, this TFLM needs 4 dimensions and axes [1, 2]",
             "use GlobalAveragePooling2D (reshape to 1 x 1 x length x channels for one dimension)",
         )
-    keep = (1, 1) if node.options["keep_dims"] else ()
-    node.shape_is(output, (data.shape[0], *keep, data.shape[3]))
-    if data.type == "int8":
-        node.multiplier(node.scale(data) / node.scale(output))
+    keep = node.options["keep_dims"]
+    node.shape_is(
+        output, [1 if axis in axes else size for axis, size in enumerate(data.shape) if keep or axis not in axes]
+    )
 
 
 def reshape(node: Node) -> None:

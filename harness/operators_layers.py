@@ -12,6 +12,8 @@ from harness.records import Tensor
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
 # Strides, dilations and paddings are 16-bit numbers in the kernels' parameters.
 MAX_INT16 = 32767
+# What TensorFlow Lite tolerates between the scales of a pooling layer's input and output.
+MAX_SCALE_DIFFERENCE = 1e-6
 
 
 def convolution_2d(node: Node) -> None:
@@ -93,6 +95,10 @@ def pool_2d(node: Node) -> None:
     node.type_is(output, data.type)
     height, width = _window(node, node.options["filter_height"], node.options["filter_width"])
     node.shape_is(output, (data.shape[0], height, width, data.shape[3]))
+    if data.type == "int8":
+        same = abs(node.scale(data) - node.scale(output)) <= MAX_SCALE_DIFFERENCE
+        if not same or node.zero_point(data) != node.zero_point(output):
+            node.fail("input and output have different scales or zero points, the kernel does not convert between them")
 
 
 def svdf(node: Node) -> None:

@@ -35,10 +35,15 @@ TYPE_HINTS = {
 HYBRID_HINT = f"{_FULL_INT8}; or convert without optimizations for a float model"
 
 
-def label(tensor: Tensor) -> str:
+def named(index: int, name: str) -> str:
     """How messages name a tensor: its index, and its name cut to 60 characters."""
-    name = tensor.name if len(tensor.name) <= 60 else tensor.name[:57] + "..."
-    return f"tensor {tensor.index} ({name})" if name else f"tensor {tensor.index}"
+    short = name if len(name) <= 60 else name[:57] + "..."
+    return f"tensor {index} ({short})" if name else f"tensor {index}"
+
+
+def label(tensor: Tensor) -> str:
+    """How messages name a tensor of the record."""
+    return named(tensor.index, tensor.name)
 
 
 def text(shape: Sequence[int]) -> str:
