@@ -53,9 +53,9 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Resu
         work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
         try:
             shutil.copyfile(elf, work / ARTIFACTS.elf)
-            (work / ARTIFACTS.uart_log).write_text(uart)
-            (work / ARTIFACTS.layers_csv).write_text(layers_csv(result))
-            (work / ARTIFACTS.functions_csv).write_text(functions_csv(result))
+            (work / ARTIFACTS.uart_log).write_text(uart, encoding="utf-8")
+            (work / ARTIFACTS.layers_csv).write_text(layers_csv(result), encoding="utf-8")
+            (work / ARTIFACTS.functions_csv).write_text(functions_csv(result), encoding="utf-8")
             (work / _RESULT).write_bytes(result.to_json())
             manifest = Manifest(
                 schema=SCHEMA,
@@ -84,7 +84,12 @@ def _move_into_place(work: Path, folder: Path) -> None:
         old = folder.parent / f".old-{folder.name}-{os.getpid()}"
         if folder.exists():
             folder.rename(old)
-        work.rename(folder)
+        try:
+            work.rename(folder)
+        except BaseException:
+            if old.exists():
+                old.rename(folder)
+            raise
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -105,7 +110,7 @@ def load(run: str) -> Result:
         result = msgspec.json.decode(content, type=Result)
     except FileNotFoundError as error:
         raise BadInputError(f"{folder}: no complete run ({Path(error.filename).name} is missing)") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{folder / _RESULT}: {error}") from error
     return _absolute(result, folder)
 
@@ -116,7 +121,7 @@ class _Schema(msgspec.Struct):
 
 def _find(run: str) -> Path:
     given = Path(run)
-    if (given / _MANIFEST).is_file():
+    if _is_complete(given):
         return given
     matches = [folder for folder in _folders() if folder.name == run] or [
         folder for folder in _folders() if run in folder.name
@@ -131,8 +136,15 @@ def _find(run: str) -> Path:
 def _folders() -> Iterator[Path]:
     if runs_folder().is_dir():
         for folder in sorted(runs_folder().iterdir()):
-            if not folder.name.startswith(".") and (folder / _MANIFEST).is_file():
+            if not folder.name.startswith(".") and _is_complete(folder):
                 yield folder
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        return (folder / _MANIFEST).is_file()
+    except OSError:  # what the user gave is too long for a path
+        return False
 
 
 def manifests() -> tuple[Manifest, ...]:
@@ -145,7 +157,7 @@ def manifests() -> tuple[Manifest, ...]:
     for folder in _folders():
         try:
             found.append(msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest))
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadInputError(f"{folder / _MANIFEST}: {error}", "remove the damaged run's folder") from error
     return tuple(sorted(found, key=lambda manifest: (manifest.created, manifest.run_id), reverse=True))
 
@@ -194,5 +206,6 @@ def _cell(value: object) -> object:
 
 
 def safe_cell(text: str) -> str:
-    """Text from a model or an ELF file for a table: a spreadsheet must not take it for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """Text from a model or an ELF file for a table: one line, and nothing that a spreadsheet takes for a formula."""
+    line = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
