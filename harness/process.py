@@ -15,6 +15,8 @@ from typing import IO
 
 from harness.records import Record
 
+_LONGEST_POLL_MS = 2**31 - 1
+
 
 class Finished(Record, frozen=True):
     """A program that ended.
@@ -101,7 +103,7 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     try:
         ended = select.poll()
         ended.register(handle, select.POLLIN)
-        ended.poll(seconds * 1000)
+        ended.poll(min(seconds * 1000, _LONGEST_POLL_MS))  # run() comes back for the rest
     finally:
         os.close(handle)
     process.wait(timeout=0.0)
