@@ -6,9 +6,14 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from harness.errors import HarnessError
 from harness.paths import cache_folder
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -30,6 +35,14 @@ def writing() -> Iterator[None]:
 def path(kind: str, key: str) -> Path:
     """Where the result of a kind that belongs to ``key`` is kept: a JSON file."""
     return cache_folder() / kind / f"{key}.json"
+
+
+def read(source: Path, kind: type[T]) -> T | None:
+    """What ``write`` wrote there, or None: nothing did, or it did not survive a crash of the machine."""
+    try:
+        return msgspec.json.decode(source.read_bytes(), type=kind)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def write(target: Path, content: bytes) -> None:

@@ -61,10 +61,9 @@ def locate() -> Sources:
 def _crate_folder(version: str) -> Path:
     """Where cargo unpacked the crate; remembered, because asking cargo takes longer than a whole warm run."""
     remembered = cache.path("sources", f"{CRATE}-{version}")
-    if remembered.is_file():
-        folder = Path(json.loads(remembered.read_text()))
-        if (folder / ".cargo-ok").is_file():
-            return folder
+    known = cache.read(remembered, str)
+    if known is not None and (Path(known) / ".cargo-ok").is_file():
+        return Path(known)
     folder = _fetch()
     cache.write(remembered, json.dumps(str(folder)).encode())
     return folder
