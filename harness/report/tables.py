@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from rich.console import Console, Group, RenderableType
-from rich.markup import escape
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -18,28 +20,103 @@ from harness.result import CheckPart, Layer, Result
 from harness.store import Manifest
 
 _PLAIN_WIDTH = 160
-_WIDE = 110
 _BAR = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def console(stderr: bool = False) -> Console:
-    """A console for standard output (or error): plain, ASCII and 120 columns wide where that is not a terminal."""
+    """A console for standard output (or error): plain and 160 columns wide, or $COLUMNS, where that is no terminal."""
     stream = sys.stderr if stderr else sys.stdout
     terminal = stream.isatty()
     columns = os.environ.get("COLUMNS", "")
     width = None if terminal else int(columns) if columns.isdigit() and int(columns) > 0 else _PLAIN_WIDTH
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")  # a name that the terminal's encoding lacks is no reason to fail
     return Console(file=stream, width=width, highlight=False, emoji=False, force_terminal=terminal)
 
 
-def _columns(table: Table, *names: str) -> None:
-    """Columns that never wrap; a leading ">" aligns to the right."""
-    for name in names:
-        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
+def printable(text: str) -> str:
+    """Text of a user's file, without what would move a terminal's cursor or change its colours."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-def _table(*, title: str | None = None) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+class _Column(NamedTuple):
+    """A column of a ``_Table``.
+
+    Numbers (``right``) are never cut. Text is cut, to ``least`` characters at the least, or wrapped, where ``least`` is
+    given and the room is short. Columns with a ``spare`` are left out where that does not suffice, the highest first.
+    """
+
+    name: str
+    right: bool = False
+    least: int | None = None
+    wraps: bool = False
+    spare: int = 0
+
+
+class _Row(NamedTuple):
+    cells: dict[str, str | Text]
+    style: str | None = None
+
+
+class _Table:
+    """A table that is never wider than there is room; strings in it are text, not markup."""
+
+    def __init__(self, columns: Sequence[_Column], rows: Iterable[_Row]) -> None:
+        self._columns = columns
+        self._rows = [_Row({name: _text(cell) for name, cell in row.cells.items()}, row.style) for row in rows]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.fitting(options.max_width)
+
+    def fitting(self, width: int) -> Table:
+        """The table for so many columns of the terminal."""
+        natural = {column.name: self._natural(column.name) for column in self._columns}
+        columns, gap = _fitting(self._columns, natural, width)
+        room = width - _total(columns, natural, gap)
+        table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0))
+        for column in columns:
+            least = _least(column, natural)
+            taken = least + max(0, min(room, natural[column.name] - least))
+            room -= taken - least
+            table.add_column(
+                column.name,
+                justify="right" if column.right else "left",
+                no_wrap=not column.wraps,
+                overflow="fold" if column.wraps else "ellipsis",
+                width=taken,
+            )
+        for row in self._rows:
+            table.add_row(*(row.cells.get(column.name, "") for column in columns), style=row.style)
+        return table
+
+    def _natural(self, name: str) -> int:
+        return max(len(name), *(cell_len(str(row.cells.get(name, ""))) for row in self._rows), 1)
+
+
+def _text(cell: str | Text) -> Text:
+    return Text(printable(cell)) if isinstance(cell, str) else cell
+
+
+def _least(column: _Column, natural: dict[str, int]) -> int:
+    width = natural[column.name]
+    return width if column.least is None else min(width, max(column.least, len(column.name)))
+
+
+def _total(columns: Sequence[_Column], natural: dict[str, int], gap: int) -> int:
+    return sum(_least(column, natural) for column in columns) + gap * (len(columns) - 1)
+
+
+def _fitting(columns: Sequence[_Column], natural: dict[str, int], width: int) -> tuple[Sequence[_Column], int]:
+    """The columns that there is room for, and the gap between them."""
+    while True:
+        for gap in (2, 1):
+            if _total(columns, natural, gap) <= width:
+                return columns, gap
+        last = max(columns, key=lambda column: column.spare)
+        if not last.spare:
+            return columns, 1
+        columns = [column for column in columns if column is not last]
 
 
 def result(shown: Result, target: Console) -> RenderableType:
@@ -51,7 +128,7 @@ def result(shown: Result, target: Console) -> RenderableType:
 
 def _heading(shown: Result) -> Text:
     text = Text()
-    text.append(shown.model.file, style="bold")
+    text.append(printable(shown.model.file), style="bold")
     text.append(f" on {shown.platform}", style="bold")
     text.append(f", {shown.platform_title}")
     text.append(
@@ -64,51 +141,56 @@ def _heading(shown: Result) -> Text:
         text.append(f"\nran on {machine.name} in its place: same core, other memory map")
         for note in machine.notes:
             text.append(f"; {note}")
-    text.append(f"\ninput: {shown.check.input}", style="dim")
+    text.append(f"\ninput: {printable(shown.check.input)}", style="dim")
     return text
 
 
-def _layers(shown: Result, target: Console) -> Table:
-    """Shape and mix are the first to go where the terminal is narrow; numbers are never cut."""
-    columns = [("#", True, 2), ("operator", False, None), ("instructions", True, 12), ("share", False, _BAR + 7),
-               ("MACs", True, 9), ("ins/MAC", True, 7)]  # fmt: skip
-    if target.width >= _WIDE:
-        columns[2:2] = [("output", False, None)]
-        columns.append(("instruction mix", False, None))
-    table = _table()
-    for name, right, least in columns:
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, overflow="ellipsis", min_width=least)
-
-    def add(cells: dict[str, RenderableType], style: str | None = None) -> None:
-        table.add_row(*(cells.get(name, "") for name, _, _ in columns), style=style)
-
-    for layer in shown.layers:
-        add(_layer_cells(layer, target))
+def _layers(shown: Result, target: Console) -> _Table:
+    """Mix and shapes are the first to go where the terminal is narrow."""
+    columns = [
+        _Column("#", right=True),
+        _Column("operator"),
+        _Column("output", spare=5),
+        _Column("instructions", right=True),
+        _Column("share", spare=2),
+        _Column("MACs", right=True, spare=1),
+        _Column("ins/MAC", right=True, spare=3),
+        _Column("instruction mix", spare=6),
+    ]
     counts = shown.counts
-    overhead: dict[str, RenderableType] = {
-        "operator": "overhead",
-        "instructions": f"{counts.overhead:,}",
-        "share": _bar(counts.overhead / counts.total, target),
-    }
-    total: dict[str, RenderableType] = {
-        "operator": "total",
-        "instructions": f"{counts.total:,}",
-        "MACs": f"{counts.macs:,}",
-        "ins/MAC": number(counts.instructions_per_mac),
-        "instruction mix": mix(counts.classes),
-    }
-    add(overhead, style="dim")
-    add(total, style="bold")
-    return table
+    rows = [_Row(_layer_cells(layer, target)) for layer in shown.layers]
+    rows.append(
+        _Row(
+            {
+                "operator": "overhead",
+                "instructions": f"{counts.overhead:,}",
+                "share": _bar(counts.overhead / counts.total, target),
+            },
+            "dim",
+        )
+    )
+    rows.append(
+        _Row(
+            {
+                "operator": "total",
+                "instructions": f"{counts.total:,}",
+                "MACs": f"{counts.macs:,}",
+                "ins/MAC": number(counts.instructions_per_mac),
+                "instruction mix": mix(counts.classes),
+            },
+            "bold",
+        )
+    )
+    return _Table(columns, rows)
 
 
-def _layer_cells(layer: Layer, target: Console) -> dict[str, RenderableType]:
-    name = Text(layer.op)
+def _layer_cells(layer: Layer, target: Console) -> dict[str, str | Text]:
+    operator = Text(printable(layer.op))
     if not layer.output_exact:
-        name.append(" differs", style="bold red")
+        operator.append(" differs", style="bold red")
     return {
         "#": str(layer.index),
-        "operator": name,
+        "operator": operator,
         "output": "x".join(map(str, layer.output_shape)) or "scalar",
         "instructions": f"{layer.instructions:,}",
         "share": _bar(layer.share, target),
@@ -140,20 +222,23 @@ def _bar(share: float, target: Console, width: int = _BAR) -> Text:
     return Text.assemble((drawn.ljust(width), "cyan"), f" {100 * share:5.1f}%")
 
 
-def _memory(shown: Result, target: Console) -> Table:
+def _memory(shown: Result, target: Console) -> _Table:
     memory = shown.memory
-    table = _table()
-    for name, right, least in (("memory", False, 6), ("used", True, 11), ("of", True, 9), ("", False, _BAR + 7)):
-        table.add_column(name, justify="right" if right else "left", no_wrap=True, min_width=least)
-    table.add_column("")  # wraps where there is no room beside the numbers
+    columns = [
+        _Column("memory"), _Column("used", right=True), _Column("of", right=True), _Column(" ", spare=1),
+        _Column("", least=20, wraps=True, spare=2),
+    ]  # fmt: skip
     ram = memory.ram + memory.stack
-    rows = (
+    amounts = (
         ("flash", memory.flash, memory.flash_budget, f"{memory.code:,} program + {memory.model:,} model"),
         ("RAM", ram, memory.ram_budget, f"{memory.arena:,} arena + {memory.static:,} static + {memory.stack:,} stack"),
     )
-    for name, used, budget, parts in rows:
-        table.add_row(name, f"{used:,} B", f"{budget // 1024:,} KiB", _bar(used / budget, target), parts)
-    return table
+    rows = [
+        _Row({"memory": name, "used": f"{used:,} B", "of": f"{budget // 1024:,} KiB",
+              " ": _bar(used / budget, target), "": parts})
+        for name, used, budget, parts in amounts
+    ]  # fmt: skip
+    return _Table(columns, rows)
 
 
 def _verdict(shown: Result) -> Text:
@@ -163,50 +248,73 @@ def _verdict(shown: Result) -> Text:
         text.append(f"  fits {shown.platform}, {_exactness(shown.check)}, {shown.counts.total:,} instructions")
     else:
         text.append("FAIL", style="bold red")
-        text.append("  " + "; ".join(shown.verdict.reasons))
-    text.append(f"\n{shown.run_id}", style="dim")
+        text.append("  " + printable("; ".join(shown.verdict.reasons)))
+    text.append(f"\n{printable(shown.run_id)}", style="dim")
     return text
 
 
 def _exactness(check: CheckPart) -> str:
     if check.tflite_micro_exact is None:
-        return f"every layer bit-exact (no second opinion: tflite-micro: {check.tflite_micro_reason})"
+        reason = printable(check.tflite_micro_reason or "")
+        return f"every layer bit-exact (no second opinion: tflite-micro: {reason})"
     return "every layer bit-exact"
 
 
-def summary(results: Iterable[Result]) -> Table:
+def summary(results: Iterable[Result]) -> RenderableType:
     """One row a run: what a comparison of platforms and kernels needs."""
-    table = _table()
-    _columns(table, "platform", "core", "kernels", ">instructions", ">ins/MAC", ">flash", ">arena", ">stack", "verdict")
-    for item in results:
-        memory = item.memory
-        passed = Text("pass", style="green") if item.verdict.passed else Text("fail", style="bold red")
-        table.add_row(
-            item.platform, item.core.removeprefix("cortex-"), item.kernels, f"{item.counts.total:,}",
-            number(item.counts.instructions_per_mac), f"{memory.flash:,}", f"{memory.arena:,}", f"{memory.stack:,}",
-            passed,
-        )  # fmt: skip
-    return table
+    columns = [
+        _Column("platform"), _Column("core", spare=4), _Column("kernels"), _Column("instructions", right=True),
+        _Column("ins/MAC", right=True, spare=3), _Column("flash", right=True), _Column("arena", right=True, spare=1),
+        _Column("stack", right=True, spare=2), _Column("verdict"),
+    ]  # fmt: skip
+    rows = [
+        _Row(
+            {
+                "platform": item.platform,
+                "core": item.core.removeprefix("cortex-"),
+                "kernels": item.kernels,
+                "instructions": f"{item.counts.total:,}",
+                "ins/MAC": number(item.counts.instructions_per_mac),
+                "flash": f"{item.memory.flash:,}",
+                "arena": f"{item.memory.arena:,}",
+                "stack": f"{item.memory.stack:,}",
+                "verdict": Text("pass", style="green") if item.verdict.passed else Text("fail", style="bold red"),
+            }
+        )
+        for item in results
+    ]
+    return _Table(columns, rows)
 
 
-def platforms(known: Iterable[Platform]) -> Table:
+def platforms(known: Iterable[Platform]) -> RenderableType:
     """The boards and machines, with what a network has to live in."""
-    table = _table()
-    _columns(table, "platform", "kind", "core", "FPU", ">clock", ">flash", ">RAM", "runs on")
-    for item in known:
-        table.add_row(
-            item.name, item.kind, item.core.removeprefix("cortex-"), item.fpu or "-", f"{item.clock_hz / 1e6:g} MHz",
-            f"{item.flash.size_bytes // 1024:,} KiB", f"{item.ram.size_bytes // 1024:,} KiB", ", ".join(item.machines),
-        )  # fmt: skip
-    return table
+    columns = [
+        _Column("platform"), _Column("kind", spare=2), _Column("core"), _Column("FPU", spare=1),
+        _Column("clock", right=True), _Column("flash", right=True), _Column("RAM", right=True),
+        _Column("runs on", least=10),
+    ]  # fmt: skip
+    rows = [
+        _Row(
+            {
+                "platform": item.name,
+                "kind": item.kind,
+                "core": item.core.removeprefix("cortex-"),
+                "FPU": item.fpu or "-",
+                "clock": f"{item.clock_hz / 1e6:g} MHz",
+                "flash": f"{item.flash.size_bytes // 1024:,} KiB",
+                "RAM": f"{item.ram.size_bytes // 1024:,} KiB",
+                "runs on": ", ".join(item.machines),
+            }
+        )
+        for item in known
+    ]
+    return _Table(columns, rows)
 
 
-def runs(manifests: Iterable[Manifest]) -> Table:
+def runs(manifests: Iterable[Manifest]) -> RenderableType:
     """Stored runs, as given."""
-    table = _table()
-    table.add_column("stored", no_wrap=True)
-    table.add_column("run", overflow="fold")
-    for manifest in manifests:
-        when = datetime.fromisoformat(manifest.created).astimezone()
-        table.add_row(f"{when:%Y-%m-%d %H:%M}", escape(manifest.run_id))
-    return table
+    rows = [
+        _Row({"stored": f"{datetime.fromisoformat(item.created).astimezone():%Y-%m-%d %H:%M}", "run": item.run_id})
+        for item in manifests
+    ]
+    return _Table([_Column("stored"), _Column("run", least=20, wraps=True)], rows)
