@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import msgspec
@@ -211,4 +212,8 @@ def per_mac(instructions: int, macs: int) -> float | None:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a stored result."""
-    return msgspec.json.schema(Result)
+    made = msgspec.json.schema(Result)
+    for part in made["$defs"].values():
+        # Docstrings are indented up to Python 3.12, and are not from 3.13 on.
+        part["description"] = inspect.cleandoc(part["description"])
+    return made
