@@ -53,9 +53,22 @@ def test_a_signal_is_a_negative_code() -> None:
     assert process.run(shell("kill -SEGV $$")).returncode == -signal.SIGSEGV
 
 
-def test_arguments_are_passed_as_they_are_and_without_a_terminals_input(tmp_path: Path) -> None:
-    finished = process.run(shell('printf "%s|" "$@"; cat', "a b", "*", "$HOME", "", tmp_path))
+def test_arguments_are_passed_as_they_are(tmp_path: Path) -> None:
+    finished = process.run(shell('printf "%s|" "$@"', "a b", "*", "$HOME", "", tmp_path))
     assert finished.stdout == f"a b|*|$HOME||{tmp_path}|"
+
+
+def test_a_program_does_not_read_what_the_user_types(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("typed")
+    kept = os.dup(0)
+    with (tmp_path / "typed").open() as typed:
+        os.dup2(typed.fileno(), 0)
+        try:
+            finished = process.run(["cat"], time_limit_s=LONG / 4)
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+    assert (finished.returncode, finished.stdout) == (0, "")
 
 
 def test_folder_and_environment_are_added_to_what_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
