@@ -209,6 +209,7 @@ def test_damaged_files(tmp_path: Path, content: bytes) -> None:
     assert hint == "numpy.save writes them"
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of NumPy's parser of the header
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_a_mutated_file_is_refused_or_has_the_right_size(
