@@ -167,6 +167,17 @@ def doctor(as_json: Json = False) -> int:
 
 
 @app.command()
+def sources() -> int:
+    """Print where the sources of TFLM and CMSIS-NN are, as shell assignments."""
+    from harness.sources import locate
+
+    found = locate()
+    sys.stdout.write(f"export TFLM_DIR={shlex.quote(str(found.tflm))}\n")
+    sys.stdout.write(f"export CMSIS_NN_DIR={shlex.quote(str(found.cmsis_nn))}\n")
+    return EXIT_PASS
+
+
+@app.command()
 def schema() -> int:
     """Print the JSON schema of a stored result."""
     from harness.result import schema as result_schema
@@ -187,14 +198,14 @@ def _relative(path: Path) -> str:
 def _print_error(error: HarnessError) -> None:
     from rich.text import Text
 
-    from harness.report.tables import console
+    from harness.report.tables import console, printable
 
     out = console(stderr=True)
-    if error.detail:
-        out.print(Text(error.detail, style="dim"), soft_wrap=True)
-    out.print(Text.assemble(("error: ", "bold red"), error.message), soft_wrap=True)
+    for line in (error.detail or "").splitlines():
+        out.print(Text(printable(line), style="dim"), soft_wrap=True)
+    out.print(Text.assemble(("error: ", "bold red"), printable(error.message)), soft_wrap=True)
     if error.hint:
-        out.print(Text.assemble(("hint: ", "bold"), error.hint), soft_wrap=True)
+        out.print(Text.assemble(("hint: ", "bold"), printable(error.hint)), soft_wrap=True)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:

@@ -107,6 +107,8 @@ _FPU_EXECUTES = {
     "auto": ("auto",),
 }
 
+_DOUBLE_PRECISION = ("fpv5-d16", "auto")
+
 
 def get(core: str) -> Core:
     """The core of that name.
@@ -134,6 +136,11 @@ def check_fpu(core: str, fpu: str | None) -> None:
 def fpu_executes(fpu: str | None, code: str | None) -> bool:
     """Whether a core with FPU ``fpu`` executes code built for FPU ``code`` (both -mfpu names or None)."""
     return code is None or (fpu is not None and code in _FPU_EXECUTES[fpu])
+
+
+def has_double_precision(fpu: str | None) -> bool:
+    """Whether an FPU (a -mfpu name, None for none) computes in double precision; it decides newlib's expf."""
+    return fpu in _DOUBLE_PRECISION
 
 
 def flags(core: str, fpu: str | None, hard_float: bool) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ CATALOGUE: dict[str, Spec] = {
     "PAD": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(2, 2), optional_options="PadOptions"),
     "PADV2": Spec(2, ("float32", "int8", "int32"), checks.pad, inputs=(3, 3), optional_options="PadV2Options"),
     "PRELU": Spec(1, _BOTH, checks.prelu, inputs=(2, 2)),
-    "QUANTIZE": Spec(1, _BOTH, checks.quantize, optional_options="QuantizeOptions"),
+    "QUANTIZE": Spec(2, _BOTH, checks.quantize, optional_options="QuantizeOptions"),
     "RELU": Spec(2, _BOTH, checks.relu),
     "RELU6": Spec(2, _BOTH, checks.relu),
     "RESHAPE": Spec(1, _ANY, checks.reshape, inputs=(1, 2), optional_options="ReshapeOptions"),

@@ -125,14 +125,10 @@ def arg_min_or_max(node: Node) -> None:
 
 def quantize(node: Node) -> None:
     data = node.input(0)
-    if data.type == "int8":
-        node.fail(
-            f"{label(data)} is int8 already; this TFLM cannot convert from one int8 scale to another",
-            "give the layers that are concatenated the same activation, so that their scales agree",
-        )
-    node.type_is(data, "float32")
     node.type_is(node.output, "int8")
     node.shape_is(node.output, data.shape)
+    if data.type == "int8":
+        node.multiplier(node.scale(data) / node.scale(node.output))
 
 
 def dequantize(node: Node) -> None:

@@ -42,9 +42,6 @@ def depthwise_convolution_2d(node: Node) -> None:
     channels = weights.shape[3]
     if weights.shape[0] != 1:
         node.fail(f"{label(weights)} has shape {text(weights.shape)}, the first dimension must be 1")
-    if len(node.inputs) == 3 and node.inputs[2] is None:
-        # The stock kernel takes the tensor in front of the first one for the bias then.
-        node.fail("a bias that is declared but absent is not supported by this TFLM", "give the layer a bias")
     multiplier = node.options["depth_multiplier"]
     if multiplier < 1 or channels != data.shape[3] * multiplier:
         node.fail(f"depth multiplier {multiplier} with {data.shape[3]} input and {channels} output channels")

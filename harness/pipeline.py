@@ -62,7 +62,7 @@ def run(
     libraries = library.for_core(setup.arch, optimisation, setup.arm, progress)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)
-    golden = reference.compute(setup.model, data, host)
+    golden = reference.compute(setup.model, data, host, setup.platform.fpu if setup.hard_float else None)
     progress("sizing the arena", None, None)
     machine, arena = fit(setup, libraries, data)
     progress(f"running on {machine.name}", None, None)
@@ -105,30 +105,34 @@ def fit(setup: Setup, libraries: Library, data: Inputs) -> tuple[Platform, Arena
         DoesNotFitError: no machine holds it, and neither would the board.
         HarnessError: no machine holds it, though the board might; or the firmware failed otherwise.
     """
-    reasons = []
-    for name in setup.platform.machines:
-        machine = platforms.load(name)
+    board, name = setup.platform, setup.model.path.name
+    for stand_in in board.machines:
+        machine = platforms.load(stand_in)
         try:
             return machine, _size_arena(setup, libraries, data, _machine(machine))
         except _TooSmall as error:
-            reasons.append(f"{name}: {error.message}")
-    board, needed = setup.platform, setup.model.size_bytes
-    if needed > board.flash.size_bytes:
+            largest, failure = machine, error
+    budget = board.flash.size_bytes if failure.region == "flash" else board.ram.size_bytes
+    if failure.needs_bytes > budget:
         raise DoesNotFitError(
-            f"{setup.model.path.name} does not fit {board.name}: the model alone needs {assemble.kib(needed)} of "
-            f"{assemble.kib(board.flash.size_bytes)} flash",
-            "a smaller network, or a board with more flash",
+            f"{name} does not fit {board.name}: needs at least {assemble.kib(failure.needs_bytes)} of "
+            f"{assemble.kib(budget)} {failure.region}",
+            f"a smaller network, or a board with more {failure.region}",
         )
-    if board.machine is not None:
-        raise DoesNotFitError(f"{setup.model.path.name} does not fit {'; '.join(reasons)}")
     raise HarnessError(
-        f"{setup.model.path.name} is larger than the machines that stand in for {board.name}: {'; '.join(reasons)}",
-        "harness platforms lists machines and their sizes",
+        f"{name} is larger than {largest.name}, which stands in for {board.name}: needs at least "
+        f"{assemble.kib(failure.needs_bytes)} {failure.region}",
+        "harness platforms lists the machines and their sizes",
     )
 
 
 class _TooSmall(HarnessError):
-    """A machine's memory is too small for the firmware."""
+    """A machine's memory is too small: ``needs_bytes`` is what the firmware needs at least of ``region``."""
+
+    def __init__(self, region: str, needs_bytes: int) -> None:
+        super().__init__(f"needs at least {needs_bytes} bytes of {region}")
+        self.region = region
+        self.needs_bytes = needs_bytes
 
 
 def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine) -> Arena:
@@ -143,15 +147,16 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     try:
         path = image.link(spec, libraries, setup.arm)
     except image.ImageError as error:
-        raise _TooSmall(error.message) from error
+        region, memory = ("RAM", machine.ram) if error.region == "RAM" else ("flash", machine.flash)
+        raise _TooSmall(region, memory.size_bytes + error.overflow) from error
     cached = cache.path("arenas", f"{path.stem}-{setup.options.emulator}")
-    if cached.is_file():
-        return msgspec.json.decode(cached.read_bytes(), type=Arena)
+    known = cache.read(cached, Arena)
+    if known is not None:
+        return known
     _, console = _emulate(setup, Elf(path), machine)
     if console.failure is not None and console.failure.stage == "allocate":
-        raise _TooSmall(
-            f"the arena needs more than the RAM that the program leaves ({assemble.kib(machine.ram.size_bytes)})"
-        )
+        # All the RAM but the stack's was there, so the program needs more than that.
+        raise _TooSmall("RAM", machine.ram.size_bytes - spec.stack_bytes + 1)
     _require_success(setup, console)
     if console.arena_needed is None or console.arena_used is None:
         raise EmulationError("the firmware did not report the size of its arena", detail="\n".join(console.log) or None)
@@ -236,6 +241,6 @@ def _first_difference(
     for index, (mine, theirs) in enumerate(zip(console.crcs, golden.crcs, strict=False)):
         if mine != theirs:
             _, _, device = execute(setup, libraries, data, _machine(machine), arena_bytes, dump_node=index)
-            native = reference.run_host(setup.model, data, host, dump_node=index)
+            native = reference.run_host(setup.model, data, host, golden.expf, dump_node=index)
             return assemble.difference(setup.model, index, device.dumps[index], native.dumps[index])
     return None

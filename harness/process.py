@@ -59,9 +59,9 @@ def run(
         env=None if environment is None else {**os.environ, **environment},
         start_new_session=True,
     )
-    stdout, stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
     timed_out = stopped = False
     try:
+        stdout, stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
         while True:
             remaining = time_limit_s - (time.monotonic() - started)
             try:

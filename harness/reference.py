@@ -11,41 +11,67 @@ from pathlib import Path
 
 import msgspec
 
-from harness import cache, process, wire
+from harness import cache, cores, process, wire
 from harness.errors import EmulationError, HarnessError
 from harness.inputs import Inputs
 from harness.library import Library
 from harness.records import Model, Record
 
 _LIMIT_S = 600.0
+# Operators whose float32 kernels call expf.
+_EXPONENTIAL = ("LOGISTIC", "SOFTMAX")
 
 
 class Reference(Record, frozen=True):
-    """CRC-32 of each operator's outputs, and the model's outputs, by the host build; outputs by tflite-micro."""
+    """CRC-32 of each operator's outputs, and the model's outputs, by the host build; outputs by tflite-micro.
+
+    ``expf`` is "single" or "single-fused" (with fused multiply-add) where the device's C library computes the
+    exponential in single precision, and so does the host build for ``crcs`` and ``outputs``; ``host_outputs`` are those
+    with the host's own, as tflite-micro has it.
+    """
 
     crcs: tuple[int, ...]
     outputs: tuple[bytes, ...]
+    expf: str
+    host_outputs: tuple[bytes, ...]
     tflite_micro_outputs: tuple[bytes, ...] | None
     tflite_micro_reason: str | None
     tflite_micro_version: str
 
 
-def compute(model: Model, inputs: Inputs, host: Library) -> Reference:
-    """The reference for a model and its inputs, from the cache where it was computed before.
+def expf_of(model: Model, fpu: str | None) -> str:
+    """Which expf a model's outputs depend on, on a core with that FPU: "host" where it makes no difference."""
+    exponential = any(
+        operator.op in _EXPONENTIAL and model.tensors[operator.inputs[0]].type == "float32"
+        for operator in model.operators
+    )
+    if not exponential or cores.has_double_precision(fpu):
+        return "host"
+    return "single" if fpu is None else "single-fused"
+
+
+def compute(model: Model, inputs: Inputs, host: Library, fpu: str | None) -> Reference:
+    """The reference for a model and its inputs on a core with that FPU (None: floating point in software).
+
+    It comes from the cache where it was computed before.
 
     Raises:
         EmulationError: the host build stopped with an error on this model.
     """
     version = importlib.metadata.version("tflite-micro")
-    key = hashlib.sha256(f"{host.key} {model.sha256} {inputs.sha256} {version}".encode()).hexdigest()[:32]
+    expf = expf_of(model, fpu)
+    key = hashlib.sha256(f"{host.key} {model.sha256} {inputs.sha256} {version} {expf}".encode()).hexdigest()[:32]
     path = cache.path("references", key)
-    if path.is_file():
-        return msgspec.json.decode(path.read_bytes(), type=Reference)
-    console = run_host(model, inputs, host)
+    known = cache.read(path, Reference)
+    if known is not None:
+        return known
+    console = run_host(model, inputs, host, expf)
     second, reason = _tflite_micro(model, inputs)
     reference = Reference(
         crcs=console.crcs,
         outputs=console.outputs,
+        expf=expf,
+        host_outputs=console.outputs if expf == "host" else run_host(model, inputs, host, "host").outputs,
         tflite_micro_outputs=second,
         tflite_micro_reason=reason,
         tflite_micro_version=version,
@@ -54,8 +80,10 @@ def compute(model: Model, inputs: Inputs, host: Library) -> Reference:
     return reference
 
 
-def run_host(model: Model, inputs: Inputs, host: Library, dump_node: int = -1) -> wire.Console:
+def run_host(model: Model, inputs: Inputs, host: Library, expf: str, dump_node: int = -1) -> wire.Console:
     """Run the application on this machine; ``dump_node`` asks for all bytes of one operator's outputs.
+
+    ``expf`` is "host", "single" or "single-fused" (see Reference).
 
     Raises:
         EmulationError: it crashed, hung, or reported an error.
@@ -66,7 +94,7 @@ def run_host(model: Model, inputs: Inputs, host: Library, dump_node: int = -1) -
             files.append(Path(folder) / f"input{index}.bin")
             files[-1].write_bytes(data)
         finished = process.run(
-            [host.application / "harness-native", model.path, str(dump_node), *files], time_limit_s=_LIMIT_S
+            [host.application / "harness-native", model.path, str(dump_node), expf, *files], time_limit_s=_LIMIT_S
         )
     if finished.timed_out:
         raise EmulationError(f"the host reference did not end within {_LIMIT_S:g} s on {model.path.name}")
@@ -90,7 +118,6 @@ def describe_failure(console: wire.Console, model: Model) -> str:
     if failure is None:
         return console.log[-1] if console.log else "it ended without a word"
     what = {
-        "schema": "the schema version is not supported",
         "allocate": "AllocateTensors failed",
         "prepare": "an operator's Prepare failed",
         "input": "the inputs do not fit the model's",

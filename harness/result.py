@@ -112,10 +112,14 @@ class CheckPart(Record, frozen=True):
     """Bit-for-bit comparison with the host build (every operator, final outputs) and tflite-micro (final outputs).
 
     ``tflite_micro_exact`` is None where that package cannot run the model; ``tflite_micro_reason`` says why.
+    ``expf`` is "single" or "single-fused" where the model depends on the exponential of a C library that computes it in
+    single precision, as newlib does for cores without a double-precision FPU: the host build then computes it so too,
+    and it is the host build with the host's own expf that is compared with tflite-micro.
     """
 
     output_exact: bool
     layers_exact: bool
+    expf: str
     first_difference: Difference | None
     tflite_micro_exact: bool | None
     tflite_micro_reason: str | None

@@ -86,9 +86,9 @@ def find_cargo() -> str:
         numbers = re.match(r"cargo (\d+)\.(\d+)", version)
         if numbers and (int(numbers[1]), int(numbers[2])) >= _CARGO_NEEDED:
             return cargo
-        found.append(version.strip() or cargo)
+        found.append(version.strip() or f"{cargo} --version fails")
     if found:
-        raise MissingToolError(f"cargo is too old ({found[0]}): 1.70 or newer is needed", hint)
+        raise MissingToolError(f"no usable cargo ({found[0]}): 1.70 or newer is needed", hint)
     raise MissingToolError("cargo is not installed (it fetches the sources of TFLM)", hint)
 
 

@@ -21,7 +21,7 @@ WORDS = (
     "fault",
     "end",
 )
-STAGES = ("schema", "allocate", "prepare", "input", "invoke")
+STAGES = ("allocate", "prepare", "input", "invoke")
 STATUS_OK, STATUS_ERROR, STATUS_FAULT = 0, 1, 2
 STACK_UNKNOWN = 2**32 - 1
 

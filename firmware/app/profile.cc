@@ -54,12 +54,17 @@ extern "C" int app_profile(void) {
   }
   if (!CopyInputs(image, interpreter)) return harness::PrintError(WIRE_STAGE_INPUT, -1);
 
+  harness::reporter()->Hold(true);
   harness_mark();
   TfLiteStatus status = interpreter->Invoke();
   harness_mark();
+  harness::reporter()->Hold(false);
 
   uint32_t stack_used = hal_stack_used();
-  if (status != kTfLiteOk) return harness::PrintError(WIRE_STAGE_INVOKE, progress.invoking);
+  if (status != kTfLiteOk) {
+    harness::reporter()->PrintHeld();
+    return harness::PrintError(WIRE_STAGE_INVOKE, progress.invoking);
+  }
   PrintResults(image, interpreter, stack_used);
   return WIRE_STATUS_OK;
 }

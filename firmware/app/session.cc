@@ -19,14 +19,27 @@ alignas(Reporter) unsigned char reporter_memory[sizeof(Reporter)];
 }  // namespace
 
 int Reporter::Report(const char *format, va_list) {
-  if (quiet) return 0;
+  if (holding_) {
+    held_ = format;
+  } else if (!quiet) {
+    Print(format);
+  }
+  return 0;
+}
+
+void Reporter::Hold(bool on) { holding_ = on; }
+
+void Reporter::PrintHeld() {
+  if (held_ != nullptr) Print(held_);
+}
+
+void Reporter::Print(const char *format) {
   print_begin(WIRE_LOG);
   hal_write(" text=", 6);
   for (const char *c = format; *c != '\0'; ++c) {
     if (*c != '\n' && *c != '\r') hal_write(c, 1);
   }
   print_end();
-  return 0;
 }
 
 // Objects with virtual functions live in static memory and are made on first use: a static constructor would run

@@ -13,9 +13,20 @@ namespace harness {
 class Reporter : public tflite::ErrorReporter {
  public:
   int Report(const char *format, va_list arguments) override;
+
+  // Messages that come while it is on are not printed but the last one is kept: an inference must not be measured
+  // together with its console (float MUL of this vintage reports an error each time that is none).
+  void Hold(bool on);
+  void PrintHeld();
+
   bool quiet = false;
 
  private:
+  void Print(const char *format);
+
+  bool holding_ = false;
+  const char *held_ = nullptr;
+
   TF_LITE_REMOVE_VIRTUAL_DELETE
 };
 

@@ -1,9 +1,11 @@
 // DEPTHWISE_CONV_2D where the stock kernel of July 2020 is silently wrong: with dilation it computes SAME padding as if
-// there were none, and its int8 path ignores the fused activation. Everything else goes on to the stock kernel.
+// there were none, its int8 path ignores the fused activation, and an absent bias makes it read the tensor before the
+// first. Everything else goes on to the stock kernel.
 #include "tensorflow/lite/kernels/internal/reference/integer_ops/depthwise_conv.h"
 #include "channels.h"
 #include "kernels.h"
 #include "parse.h"
+#include "stock.h"
 #include "tensorflow/lite/kernels/internal/reference/depthwiseconv_float.h"
 #include "tensorflow/lite/kernels/internal/tensor_ctypes.h"
 #include "tensorflow/lite/kernels/padding.h"
@@ -36,7 +38,8 @@ void *Init(TfLiteContext *context, const char *buffer, size_t length) {
   const auto *params = reinterpret_cast<const TfLiteDepthwiseConvParams *>(buffer);
   auto *output = const_cast<TfLiteTensor *>(ParsedOutput(context, buffer, 0));
   bool dilated = params->dilation_width_factor != 1 || params->dilation_height_factor != 1;
-  if (!dilated && !Clamps(context, params, output)) {
+  const bool has_bias = ParsedInput(context, buffer, 2) != nullptr;
+  if (has_bias && !dilated && !Clamps(context, params, output)) {
     auto *data = AllocateWithChannels<Data>(context, 0);
     if (data == nullptr) return nullptr;
     data->stock = true;
@@ -48,20 +51,10 @@ void *Init(TfLiteContext *context, const char *buffer, size_t length) {
   return data;
 }
 
-// Runs a function of the stock kernel on its own data.
-TfLiteStatus CallStock(TfLiteStatus (*function)(TfLiteContext *, TfLiteNode *), TfLiteContext *context,
-                       TfLiteNode *node) {
-  auto *data = static_cast<Data *>(node->user_data);
-  node->user_data = data->stock_data;
-  TfLiteStatus status = function(context, node);
-  node->user_data = data;
-  return status;
-}
-
 TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node) {
   if (node->user_data == nullptr) return kTfLiteError;
   auto *data = static_cast<Data *>(node->user_data);
-  if (data->stock) return CallStock(Stock()->prepare, context, node);
+  if (data->stock) return CallStock<Data>(Stock()->prepare, context, node);
   const auto *params = static_cast<const TfLiteDepthwiseConvParams *>(node->builtin_data);
   const TfLiteTensor *input = tflite::GetInput(context, node, 0);
   const TfLiteTensor *filter = tflite::GetInput(context, node, 1);
@@ -78,7 +71,7 @@ TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node) {
 
 TfLiteStatus Eval(TfLiteContext *context, TfLiteNode *node) {
   const auto *data = static_cast<const Data *>(node->user_data);
-  if (data->stock) return CallStock(Stock()->invoke, context, node);
+  if (data->stock) return CallStock<Data>(Stock()->invoke, context, node);
   const auto *params = static_cast<const TfLiteDepthwiseConvParams *>(node->builtin_data);
   const TfLiteTensor *input = tflite::GetInput(context, node, 0);
   const TfLiteTensor *filter = tflite::GetInput(context, node, 1);

@@ -7,9 +7,11 @@
 namespace harness {
 
 // Where today's converter emits what the stock kernels of this vintage get wrong; everything else goes on to them.
-TfLiteRegistration *Register_FULLY_CONNECTED();    // int8 weights with one scale per output channel
-TfLiteRegistration *Register_DEPTHWISE_CONV_2D();  // dilation, and int8 activations that clamp below the type's range
-TfLiteRegistration *Register_MEAN();               // int8 over height and width
+TfLiteRegistration *Register_FULLY_CONNECTED();  // int8 weights with one scale per output channel
+TfLiteRegistration *
+Register_DEPTHWISE_CONV_2D();             // dilation, int8 activations that clamp below the type's range, no bias
+TfLiteRegistration *Register_MEAN();      // int8, over any axes
+TfLiteRegistration *Register_QUANTIZE();  // int8 from one scale to another
 
 namespace cmsis_nn {
 

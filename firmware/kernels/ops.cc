@@ -12,6 +12,7 @@
 #include "op_list.h"
 
 HARNESS_OP(MEAN, harness::Register_MEAN, tflite::ParseOpData)
+HARNESS_OP(QUANTIZE, harness::Register_QUANTIZE, tflite::ParseOpData)
 
 #ifdef HARNESS_CMSIS_NN
 extern "C" const char harness_kernels[] = "cmsis-nn";

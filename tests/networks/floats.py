@@ -86,7 +86,7 @@ def float_elementwise(k: Layers) -> Any:
     )
 
 
-@network(dtype="float32", c_library=True)
+@network(dtype="float32")
 def float_softmax(k: Layers) -> Any:
     image = k.input(10, 10, 2)
     features = sequence(image, k.conv(6, 3, activation="relu"), k.layers.MaxPooling2D(2), k.layers.Flatten())

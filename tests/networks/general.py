@@ -145,3 +145,31 @@ def comparison(k: Layers) -> Any:
     """A bool output."""
     vector = k.input(12)
     return k.model(vector, k.keras.ops.greater(k.dense(9)(vector), 0.1))
+
+
+@network()
+def int8_mean_of_rank_3(k: Layers) -> Any:
+    signal = k.input(20, 3)
+    return k.model(signal, sequence(signal, k.conv1d(8, 5), k.layers.GlobalAveragePooling1D(), k.dense(4)))
+
+
+@network()
+def mean_of_channels(k: Layers) -> Any:
+    image = k.input(8, 6, 3)
+    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=-1))
+
+
+@network()
+def mean_of_rows_and_channels(k: Layers) -> Any:
+    image = k.input(8, 6, 3)
+    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=(1, 3)))
+
+
+@network()
+def requantised_branches(k: Layers) -> Any:
+    """Branches of different scales that meet: the converter puts a QUANTIZE from int8 to int8 in front."""
+    image = k.input(8, 8, 2)
+    gate = k.conv(4, 3, activation="sigmoid")(image)
+    signal = k.conv(4, 3, activation="relu")(image)
+    joined = k.layers.Concatenate()([gate, signal])
+    return k.model(image, sequence(joined, k.layers.Flatten(), k.dense(5)))

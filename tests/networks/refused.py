@@ -163,24 +163,6 @@ def float_mean_of_rank_3(k: Layers) -> Any:
     return k.model(rows, k.dense(3)(k.layers.GlobalAveragePooling1D()(rows)))
 
 
-@refused("mean of 1x16x8 over axes [1]")
-def int8_mean_of_rank_3(k: Layers) -> Any:
-    signal = k.input(20, 3)
-    return k.model(signal, sequence(signal, k.conv1d(8, 5), k.layers.GlobalAveragePooling1D(), k.dense(4)))
-
-
-@refused("mean of 1x6x4x6 over axes [3]")
-def mean_of_channels(k: Layers) -> Any:
-    image = k.input(8, 6, 3)
-    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=-1))
-
-
-@refused("mean of 1x6x4x6 over axes [1, 2, 3]")
-def mean_of_everything(k: Layers) -> Any:
-    image = k.input(8, 6, 3)
-    return k.model(image, k.keras.ops.mean(k.conv(6, 3)(image), axis=(1, 2, 3)))
-
-
 @refused("(SQUARED_DIFFERENCE) is not supported")
 def layer_normalisation(k: Layers) -> Any:
     vector = k.input(12)
@@ -228,14 +210,6 @@ def grouped_convolution(k: Layers) -> Any:
     """A filter of half the input's channels: this TFLM would read beyond it."""
     image = k.input(8, 8, 3)
     return k.model(image, sequence(image, k.conv(4, 3), k.conv(4, 3, groups=2)))
-
-
-@refused("cannot convert from one int8 scale to another")
-def requantised(k: Layers) -> Any:
-    """int8 to int8; this TFLM's QUANTIZE takes float32 and int16 only."""
-    image = k.input(8, 8, 3)
-    value = k.conv(4, 3)(image)
-    return k.model(image, k.layers.Concatenate()([value, k.keras.ops.sigmoid(value)]))
 
 
 @refused("half_pixel_centers")

@@ -50,7 +50,7 @@ def test_a_cargo_that_is_too_old_is_named_with_its_version(bare: Path, version: 
     cargo(bare, version)
     with pytest.raises(MissingToolError) as caught:
         sources.find_cargo()
-    assert caught.value.message == f"cargo is too old ({version}): 1.70 or newer is needed"
+    assert caught.value.message == f"no usable cargo ({version}): 1.70 or newer is needed"
     assert caught.value.hint == "apt-get install cargo-web (Debian 12) or cargo (Debian 13, Ubuntu 24.04)"
 
 

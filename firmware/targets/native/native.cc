@@ -1,12 +1,16 @@
 // The host target: model and inputs come from files, all operators are linked in, the console is standard output.
 //
-//   harness-native MODEL DUMP-NODE [INPUT ...]
+//   harness-native MODEL DUMP-NODE EXPF [INPUT ...]
+//
+// EXPF is "host" for the host's own expf, "single" for that of devices without an FPU, "single-fused" for that of devices
+// with one of single precision.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
 
+#include "expf.h"
 #include "hal.h"
 #include "harness_op.h"
 #include "image.h"
@@ -15,7 +19,7 @@
 #define HARNESS_STOCK_OP(NAME) extern "C" const harness_op harness_op_##NAME;
 #include "op_list.h"
 #undef HARNESS_STOCK_OP
-extern "C" const harness_op harness_op_MEAN, harness_op_CONV_2D, harness_op_DEPTHWISE_CONV_2D,
+extern "C" const harness_op harness_op_MEAN, harness_op_QUANTIZE, harness_op_CONV_2D, harness_op_DEPTHWISE_CONV_2D,
     harness_op_FULLY_CONNECTED, harness_op_AVERAGE_POOL_2D, harness_op_MAX_POOL_2D;
 
 namespace {
@@ -25,6 +29,7 @@ const harness_op *const kOps[] = {
 #include "op_list.h"
 #undef HARNESS_STOCK_OP
     &harness_op_MEAN,
+    &harness_op_QUANTIZE,
     &harness_op_CONV_2D,
     &harness_op_DEPTHWISE_CONV_2D,
     &harness_op_FULLY_CONNECTED,
@@ -35,6 +40,8 @@ const harness_op *const kOps[] = {
 // Pages of the arena that nothing touches cost nothing.
 constexpr size_t kArenaBytes = size_t{256} << 20;
 constexpr size_t kMostNodes = 65536;
+bool single_precision = false;
+bool fused = false;
 uint8_t *arena;
 uint32_t crcs[kMostNodes];
 void *wrappers[sizeof kOps / sizeof kOps[0]][HARNESS_WRAPPER_POINTERS];
@@ -66,6 +73,10 @@ extern "C" {
 
 int firmware_main(void);
 
+// The linker sends all calls of expf here (--wrap).
+float __real_expf(float x);
+float __wrap_expf(float x) { return single_precision ? single_precision_expf(x, fused) : __real_expf(x); }
+
 const harness_image *firmware_image(void) { return &image; }
 int harness_app(void) { return app_profile(); }
 void harness_mark(void) {}
@@ -80,8 +91,11 @@ void hal_end(int status) { std::exit(status); }
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) {
-    std::fprintf(stderr, "usage: %s MODEL DUMP-NODE [INPUT ...]\n", argv[0]);
+  const char *expf_of = argc < 4 ? "" : argv[3];
+  fused = std::strcmp(expf_of, "single-fused") == 0;
+  single_precision = fused || std::strcmp(expf_of, "single") == 0;
+  if (!single_precision && std::strcmp(expf_of, "host") != 0) {
+    std::fprintf(stderr, "usage: %s MODEL DUMP-NODE host|single|single-fused [INPUT ...]\n", argv[0]);
     return 3;
   }
   arena = static_cast<uint8_t *>(::aligned_alloc(16, kArenaBytes));
@@ -89,7 +103,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "no memory for an arena of %zu bytes\n", kArenaBytes);
     return 3;
   }
-  for (int i = 3; i < argc; ++i) inputs.push_back(ReadFile(argv[i]));
+  for (int i = 4; i < argc; ++i) inputs.push_back(ReadFile(argv[i]));
   image.model = ReadFile(argv[1]).data;
   image.ops = kOps;
   image.op_count = sizeof kOps / sizeof kOps[0];
