@@ -165,6 +165,7 @@ def _render_image_c(spec: Spec) -> str:
 
 def _render_image_s(spec: Spec) -> str:
     lines = [
+        '.file "image.S"',  # else the object's temporary name becomes a symbol, and no two links are the same
         '.section .model, "a"',
         f".balign {_MODEL_ALIGNMENT}",
         ".global image_model",

@@ -15,7 +15,7 @@
 #define WIRE_OUTPUT "output" /* index= size= : @data lines of that model output follow */
 #define WIRE_DATA "data"     /* the bytes */
 #define WIRE_STACK "stack"   /* used= reserved= : high-water mark and room */
-#define WIRE_FAULT "fault"   /* exception= overflow= (decimal) pc= lr= xpsr= sp= cfsr= hfsr= mmfar= bfar= (hexadecimal) */
+#define WIRE_FAULT "fault"   /* exception= overflow= : decimal; pc= lr= xpsr= sp= cfsr= hfsr= mmfar= bfar= : hex */
 #define WIRE_END "end"       /* status= : last line */
 
 /* Values of stage= */

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import assemble, elf, flatbuffer, image, pipeline, process, run, toolchain
+from harness import assemble, elf, flatbuffer, image, pipeline, process, run, sources, toolchain
 from harness.errors import BadInputError, EmulationError
 from harness.isa import CLASSES
 from harness.model_schema import MODEL
+from harness.paths import cache_folder
 from harness.result import Result
-from tests.conftest import DIGITS, SHARED_MODELS
+from tests.conftest import DIGITS, ROOT, SHARED_MODELS
 
 # A platform of each core; M0 code that does not fit a micro:bit runs on the M3 machine.
 CORES = ("microbit", "mps2-an385", "mps2-an386", "mps2-an500", "mps2-an505", "mps3-an547")
@@ -193,6 +194,19 @@ def test_the_stored_run_is_complete(results: Path) -> None:
     assert [int(row["instructions"]) for row in rows] == [layer.instructions for layer in result.layers]
     symbols = elf.Elf(Path(result.artifacts.elf)).symbols
     assert symbols[result.marks.symbol] == result.marks.address
+
+
+def test_the_firmware_does_not_depend_on_where_it_was_built(results: Path) -> None:
+    """No path of this machine is in it; and linked anew it has the same bytes."""
+    result = run(DIGITS, "stm32l496zg", kernels="cmsis-nn")
+    firmware = Path(result.artifacts.elf).read_bytes()
+    found = sources.locate()
+    for folder in (found.tflm, found.cmsis_nn, Path.home() / ".cargo", ROOT, cache_folder()):
+        assert str(folder).encode() not in firmware
+    for cached in (cache_folder() / "images").glob("*.elf"):
+        if cached.read_bytes() == firmware:
+            cached.unlink()
+    assert run(DIGITS, "stm32l496zg", kernels="cmsis-nn").identity.elf_sha256 == result.identity.elf_sha256
 
 
 def test_memory_is_what_the_toolchain_says(results: Path) -> None:
