@@ -87,7 +87,7 @@ def network(
 ) -> Callable[[Build], Build]:
     """Register a function that builds a Keras model, converted with the project's settings, under its name.
 
-    ``c_library`` says that float results come from the C library's log, sin or cos, which the host build has not.
+    ``c_library`` says that float results come from the C library's log, sin, cos or tanh.
     """
 
     def register(build: Build) -> Build:
