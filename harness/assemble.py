@@ -14,7 +14,7 @@ from harness.elf import Elf
 from harness.errors import HarnessError
 from harness.image import MARK_SYMBOL
 from harness.inputs import Inputs
-from harness.library import Library
+from harness.library import FIXED_FLAGS, Library
 from harness.paths import checkout
 from harness.profile import Counts, Profiler
 from harness.records import Model, Platform, Record, Segment, Trace
@@ -267,14 +267,13 @@ def _difference(
         np.frombuffer(device, dtype=np.uint8).reshape(-1, width) != np.frombuffer(other, np.uint8).reshape(-1, width)
     ).any(axis=1)
     distance = np.abs(mine.astype(np.float64) - theirs.astype(np.float64))
-    finite = distance[np.isfinite(distance)]
     return Difference(
         index=index,
         op=op,
         name=name,
         elements=mine.size,
         differing=int(unequal.sum()),
-        largest=float(finite.max()) if finite.size else float("inf"),
+        largest=float(distance.max()) if np.isfinite(distance).all() else None,
         reference=reference,
     )
 
@@ -289,7 +288,7 @@ def _identity(measured: Measured) -> Identity:
         machine_sha256=measured.machine.sha256,
         input_sha256=measured.inputs.sha256,
         compiler=measured.libraries.compiler,
-        flags=measured.libraries.arch,
+        flags=(*measured.libraries.arch, *FIXED_FLAGS),
         optimisation=setup.options.optimisation,
         tflm=measured.libraries.tflm,
         cmsis_nn=measured.libraries.cmsis_nn,
@@ -352,9 +351,8 @@ def describe_difference(check: CheckPart) -> str:
     if first is None:
         return "the outputs differ from the reference"
     where = "the final output" if first.index is None else f"layer {first.index} ({first.op})"
-    return (
-        f"{where} differs from the {first.reference} in {first.differing} of {first.elements} elements, "
-        f"by {first.largest:g} at most"
+    return f"{where} differs from the {first.reference} in {first.differing} of {first.elements} elements, " + (
+        "infinities or NaNs among them" if first.largest is None else f"by {first.largest:g} at most"
     )
 
 

@@ -41,7 +41,7 @@ def read(source: Path, kind: type[T]) -> T | None:
     """What ``write`` wrote there, or None: nothing did, or it did not survive a crash of the machine."""
     try:
         return msgspec.json.decode(source.read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

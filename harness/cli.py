@@ -30,6 +30,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tflm-harness {version('tflm-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
@@ -72,7 +90,7 @@ def run(
             command=("harness", *sys.argv[1:]),
         )
     if as_json:
-        sys.stdout.write(result.to_json().decode())
+        _write_json(result.to_json())
     else:
         console = tables.console()
         console.print(tables.result(result, console))
@@ -126,7 +144,7 @@ def show(
 
     result = store.load(run)
     if as_json:
-        sys.stdout.write(result.to_json().decode())
+        _write_json(result.to_json())
     else:
         console = tables.console()
         console.print(tables.result(result, console))
@@ -187,11 +205,21 @@ def schema() -> int:
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=1) + "\n")
+    _write_json(json.dumps(value, indent=1).encode() + b"\n")
+
+
+def _write_json(content: bytes) -> None:
+    """UTF-8, whatever the locale says."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
 
 
 def _relative(path: Path) -> str:
-    here = os.path.relpath(path)
+    try:
+        here = os.path.relpath(path)
+    except FileNotFoundError:  # the current folder is gone
+        return str(path)
     return here if not here.startswith("..") else str(path)
 
 
@@ -208,13 +236,23 @@ def _print_error(error: HarnessError) -> None:
         out.print(Text.assemble(("hint: ", "bold"), printable(error.hint)), soft_wrap=True)
 
 
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+class _Ended(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise _Ended(number)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: every way to end has its exit code, and none shows a traceback but a fault of the harness."""
-    signal.signal(signal.SIGTERM, _terminate)  # so that started programs are ended and temporary files removed
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that started programs are ended and temporary files removed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of our output may go, as in "harness list | head"
     try:
         code = app(arguments, standalone_mode=False)
@@ -224,6 +262,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\ninterrupted: nothing was stored\n")
         code = EXIT_INTERRUPTED
+    except _Ended as ended:
+        sys.stderr.write("ended by a signal: nothing was stored\n")
+        code = 128 + ended.number
     except Exception as error:
         code = _unforeseen(error)
     raise SystemExit(code)

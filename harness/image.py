@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from harness import cache, process, toolchain
-from harness.errors import BuildError
+from harness.elf import Elf
+from harness.errors import BadInputError, BuildError
 from harness.library import Library
 from harness.paths import cache_folder, data_folder
 from harness.records import Machine, Model, Record
@@ -54,13 +55,15 @@ class Spec(Record, frozen=True):
 def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
     """Compile and link the image, or take it from the cache; returns the ELF's path.
 
+    An ELF that did not survive a crash of the machine is linked anew.
+
     Raises:
         ImageError: it does not fit the machine's flash or RAM.
         BuildError: the compiler or linker failed otherwise.
     """
     key = _key(spec, library)
     elf = cache_folder() / "images" / f"{key}.elf"
-    if elf.is_file():
+    if elf.is_file() and _is_whole(elf):
         return elf
     with cache.writing():
         elf.parent.mkdir(parents=True, exist_ok=True)
@@ -69,6 +72,13 @@ def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
             return _link(spec, library, arm, work).replace(elf)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_whole(elf: Path) -> bool:
+    try:
+        return MARK_SYMBOL in Elf(elf).symbols
+    except BadInputError:
+        return False
 
 
 def _key(spec: Spec, library: Library) -> str:
@@ -86,7 +96,7 @@ def _key(spec: Spec, library: Library) -> str:
 
 
 def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) -> Path:
-    (work / "model.tflite").write_bytes(spec.model.path.read_bytes())
+    (work / "model.tflite").write_bytes(spec.model.content)
     for index, data in enumerate(spec.inputs):
         (work / f"input{index}.bin").write_bytes(data)
     (work / "image.c").write_text(_render_image_c(spec))

@@ -22,6 +22,10 @@ from harness.records import Record
 OPTIMISATIONS = ("-Os", "-O2", "-O3", "-Ofast")
 KERNEL_SETS = ("reference", "cmsis-nn")
 
+# What firmware/CMakeLists.txt compiles everything with besides core, FPU and optimisation level, as far as it decides
+# the numbers; a test holds the two together.
+FIXED_FLAGS = ("-funsigned-char", "-ffp-contract=off", "-DNDEBUG")
+
 # Called with what is being done, and how far it is (steps done, steps in all) where that is known.
 Progress = Callable[[str, int | None, int | None], None]
 

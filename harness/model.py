@@ -111,6 +111,7 @@ def _model(path: Path, data: bytes, decoded: Decoded) -> Model:
 
     return Model(
         path=path,
+        content=data,
         sha256=hashlib.sha256(data).hexdigest(),
         size_bytes=len(data),
         description=_printable(decoded["description"]),

@@ -25,12 +25,12 @@ def checkout() -> Path | None:
 def cache_folder() -> Path:
     """The per-user cache of built libraries and references; ``HARNESS_CACHE`` overrides it."""
     override = os.environ.get("HARNESS_CACHE")
-    return Path(override) if override else Path(platformdirs.user_cache_path("tflm-harness"))
+    return Path(override).absolute() if override else Path(platformdirs.user_cache_path("tflm-harness"))
 
 
 def results_folder() -> Path:
     """Where results are stored: ``HARNESS_RESULTS``, else results/ of the checkout, else of the current folder."""
     override = os.environ.get("HARNESS_RESULTS")
     if override:
-        return Path(override)
+        return Path(override).absolute()
     return (checkout() or Path.cwd()) / "results"

@@ -56,9 +56,13 @@ class Operator(Record, frozen=True):
 
 
 class Model(Record, frozen=True):
-    """A checked .tflite file that the packaged TFLM can run."""
+    """A checked .tflite file that the packaged TFLM can run.
+
+    ``content`` are the bytes that were checked: whoever runs the model takes these, as the file may change meanwhile.
+    """
 
     path: Path
+    content: bytes
     sha256: str
     size_bytes: int
     description: str
@@ -89,7 +93,7 @@ class Region(Record, frozen=True):
 
 
 class Uart(Record, frozen=True):
-    """The console UART: ``kind`` names the driver in firmware/hal ("cmsdk", "nrf51"), ``base`` its first register."""
+    """The console: ``kind`` names its driver, firmware/targets/cortex_m/uart_<kind>.c, ``base`` its first register."""
 
     kind: str
     base: int

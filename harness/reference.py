@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -60,7 +61,8 @@ def compute(model: Model, inputs: Inputs, host: Library, fpu: str | None) -> Ref
     """
     version = importlib.metadata.version("tflite-micro")
     expf = expf_of(model, fpu)
-    key = hashlib.sha256(f"{host.key} {model.sha256} {inputs.sha256} {version} {expf}".encode()).hexdigest()[:32]
+    parts = (host.key, model.sha256, inputs.sha256, version, expf, _TFLITE_MICRO)
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     path = cache.path("references", key)
     known = cache.read(path, Reference)
     if known is not None:
@@ -88,13 +90,10 @@ def run_host(model: Model, inputs: Inputs, host: Library, expf: str, dump_node: 
     Raises:
         EmulationError: it crashed, hung, or reported an error.
     """
-    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-        files = []
-        for index, data in enumerate(inputs.data):
-            files.append(Path(folder) / f"input{index}.bin")
-            files[-1].write_bytes(data)
+    with tempfile.TemporaryDirectory(prefix="harness-") as name:
+        content, files = _write(Path(name), model, inputs)
         finished = process.run(
-            [host.application / "harness-native", model.path, str(dump_node), expf, *files], time_limit_s=_LIMIT_S
+            [host.application / "harness-native", content, str(dump_node), expf, *files], time_limit_s=_LIMIT_S
         )
     if finished.timed_out:
         raise EmulationError(f"the host reference did not end within {_LIMIT_S:g} s on {model.path.name}")
@@ -108,6 +107,16 @@ def run_host(model: Model, inputs: Inputs, host: Library, expf: str, dump_node: 
             detail="\n".join(console.log) or finished.stderr.strip() or None,
         )
     return console
+
+
+def _write(folder: Path, model: Model, inputs: Inputs) -> tuple[Path, list[Path]]:
+    """The model and its inputs as files, for the programs that read them."""
+    content = folder / "model.tflite"
+    content.write_bytes(model.content)
+    files = [folder / f"input{index}.bin" for index in range(len(inputs.data))]
+    for path, data in zip(files, inputs.data, strict=True):
+        path.write_bytes(data)
+    return content, files
 
 
 def describe_failure(console: wire.Console, model: Model) -> str:
@@ -134,6 +143,7 @@ _TFLITE_MICRO = """
 import pathlib, sys
 import numpy as np
 from tflite_micro import runtime
+print("ready", flush=True)
 model, *rest = sys.argv[1:]
 count = int(rest.pop(0))
 interpreter = runtime.Interpreter.from_file(model, arena_size=int(rest.pop(0)))
@@ -149,19 +159,30 @@ _ARENA_BYTES = 64 << 20
 
 
 def _tflite_micro(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...] | None, str | None]:
-    """The model's outputs by the PyPI package, or None and why it gave none."""
+    """The model's outputs by the PyPI package, or None and why its interpreter gave none.
+
+    Raises:
+        HarnessError: the package could not be asked: it does not start, or ran out of time or memory.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         folder = Path(name)
-        files = [folder / f"input{index}.bin" for index in range(len(inputs.data))]
-        for path, data in zip(files, inputs.data, strict=True):
-            path.write_bytes(data)
+        content, files = _write(folder, model, inputs)
         outputs = [folder / f"output{index}.bin" for index in range(len(model.outputs))]
+        # -P and the folder: modules of the user's current folder must not stand in for those that it imports.
         finished = process.run(
-            [sys.executable, "-c", _TFLITE_MICRO, model.path, str(len(files)), str(_ARENA_BYTES), *files, *outputs],
+            [sys.executable, "-P", "-c", _TFLITE_MICRO, content, str(len(files)), str(_ARENA_BYTES), *files, *outputs],
             time_limit_s=_LIMIT_S,
-            environment={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            cwd=folder,
+            environment={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path and Path(path).is_absolute())},
         )
-        if finished.returncode != 0:
-            lines = finished.stderr.strip().splitlines()
-            return None, lines[-1] if lines else f"exit code {finished.returncode}"
-        return tuple(path.read_bytes() for path in outputs), None
+        if finished.returncode == 0:
+            return tuple(path.read_bytes() for path in outputs), None
+        if finished.timed_out or finished.returncode == -signal.SIGKILL or "ready" not in finished.stdout:
+            raise HarnessError(
+                "tflite-micro cannot give its second opinion: "
+                + ("it took too long" if finished.timed_out else f"it ended with code {finished.returncode}"),
+                "pip install --force-reinstall tflite-micro",
+                detail=finished.stderr.strip() or None,
+            )
+        lines = finished.stderr.strip().splitlines()
+        return None, lines[-1] if lines else f"its interpreter crashed (code {finished.returncode})"

@@ -96,7 +96,8 @@ class MemoryPart(Record, frozen=True):
 class Difference(Record, frozen=True):
     """The first operator whose outputs differ from the reference: elements that differ, and by how much at most.
 
-    ``index`` is None where only the final outputs differ from those of tflite-micro.
+    ``largest`` is None where an element is infinite or no number. ``index`` is None where only the final outputs differ
+    from those of tflite-micro.
     """
 
     index: int | None
@@ -104,7 +105,7 @@ class Difference(Record, frozen=True):
     name: str
     elements: int
     differing: int
-    largest: float
+    largest: float | None
     reference: str
 
 

@@ -61,4 +61,6 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise BadInputError(f"unknown {what} {value!r}", f"one of {', '.join(allowed)}")
+        near = [item for item in allowed if item.lstrip("-").lower().startswith(value.lstrip("-").lower())]
+        hint = f"did you mean {near[0]}?" if len(near) == 1 and value else f"one of {', '.join(allowed)}"
+        raise BadInputError(f"unknown {what} {value!r}", hint)

@@ -62,13 +62,13 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Resu
                 run_id=result.run_id,
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 command=command,
-                files={path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())},
+                files=_files(work),
             )
             partial = work / f"{_MANIFEST}.part"
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
             partial.replace(work / _MANIFEST)
             work.chmod(0o755)
-            _move_into_place(work, folder)
+            _move_into_place(work, folder, manifest)
         finally:
             shutil.rmtree(work, ignore_errors=True)
     except OSError as error:
@@ -79,8 +79,12 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Resu
     return _absolute(result, folder)
 
 
-def _move_into_place(work: Path, folder: Path) -> None:
+def _move_into_place(work: Path, folder: Path, manifest: Manifest) -> None:
+    """Where the same files are stored already, only the manifest is new, so that readers find the run at any time."""
     with filelock.FileLock(f"{folder.parent / '.lock'}"):
+        if _is_complete(folder) and _files(folder) == manifest.files:
+            (work / _MANIFEST).replace(folder / _MANIFEST)
+            return
         old = folder.parent / f".old-{folder.name}-{os.getpid()}"
         if folder.exists():
             folder.rename(old)
@@ -93,8 +97,17 @@ def _move_into_place(work: Path, folder: Path) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _files(folder: Path) -> dict[str, str]:
+    """SHA-256 of what a run's folder holds."""
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+        if path.name != _MANIFEST
+    }
+
+
 def load(run: str) -> Result:
-    """A stored run by its id, an unambiguous beginning of it, or the path of its folder.
+    """A stored run by its id, a part of it that no other run has, or the path of its folder.
 
     Raises:
         BadInputError: there is no such run, or it was stored by a newer version.

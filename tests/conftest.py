@@ -6,9 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from harness.paths import cache_folder
+
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "harness" / "zoo" / "digits.tflite"
 SHARED_MODELS = ROOT.parent / "shared" / "models"
+
+
+@pytest.fixture
+def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own, for tests that damage it; it shares the built libraries."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    shared = cache_folder() / "libraries"
+    shared.mkdir(parents=True, exist_ok=True)
+    (folder / "libraries").symlink_to(shared)
+    monkeypatch.setenv("HARNESS_CACHE", str(folder))
+    return folder
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import process
+from harness import cache, process
 from harness.errors import BuildError, EmulationError, MissingToolError
 from harness.paths import cache_folder
 from harness.records import Record
@@ -64,7 +64,8 @@ def get(qemu: Path) -> Plugin:
     if not folder.is_dir():
         from filelock import FileLock
 
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        with cache.writing():
+            folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
             if not folder.is_dir():
                 with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as building:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import cores, sources
+from harness import cores, library, sources
 from tests.conftest import ROOT
 
 PRESETS = {
@@ -30,6 +30,12 @@ def test_flags_are_those_of_the_cores() -> None:
         name: ";".join(cores.flags(core, fpu, hard_float=fpu is not None)) for name, (core, fpu) in PRESETS.items()
     }
     assert found == {"base": None, "native": None, **expected}
+
+
+def test_fixed_flags_are_those_that_cmake_sets() -> None:
+    project = (ROOT / "firmware" / "CMakeLists.txt").read_text()
+    for flag in library.FIXED_FLAGS:
+        assert flag.removeprefix("-D") in project
 
 
 @pytest.mark.parametrize("preset", ["m4f", "native"])

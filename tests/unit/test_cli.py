@@ -45,7 +45,7 @@ def refuse(outcome: Outcome, code: int, *fragments: str) -> None:
         (["--platform", "stm32l496"], ["unknown platform", "stm32l496zg"]),
         (
             ["--platform", "stm32l496zg", "--kernels", "cmsis"],
-            ["unknown kernel set 'cmsis'", "one of reference, cmsis-nn"],
+            ["unknown kernel set 'cmsis'", "did you mean cmsis-nn?"],
         ),
         (["--platform", "stm32l496zg", "--opt", "-O9"], ["unknown optimisation level '-O9'", "-Os"]),
         (["--platform", "stm32l496zg", "--emulator", "bochs"], ["unknown emulator 'bochs'", "qemu"]),
@@ -222,3 +222,9 @@ def test_a_fault_of_the_harness_is_exit_3(harness: object, monkeypatch: pytest.M
     outcome = harness("list")  # type: ignore[operator]
     assert outcome.code == 3
     assert "planted" in outcome.err and "this is a fault of the harness" in outcome.err
+
+
+def test_version(harness: object) -> None:
+    outcome = harness("--version")  # type: ignore[operator]
+    assert outcome.code == 0
+    assert outcome.out.startswith("tflm-harness ")

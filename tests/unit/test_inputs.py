@@ -36,6 +36,7 @@ def tensor(kind: str = "int8", shape: tuple[int, ...] = (1, 4), name: str = "x",
 
 def model(*tensors: Tensor) -> Model:
     return Model(
+        content=b"",
         path=Path("m.tflite"),
         sha256="0" * 64,
         size_bytes=1,

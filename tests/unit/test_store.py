@@ -133,8 +133,19 @@ def test_a_full_disk_leaves_the_earlier_run_and_nothing_else(
 def test_the_steps_of_a_full_disk_are_all_of_them(elf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(elf)
     disk = FullDisk(monkeypatch, STEPS)
-    save(elf)
+    save(elf, uart="another")
     assert disk.left == 0
+
+
+def test_the_same_run_again_is_there_all_the_time(elf: Path, runs: Path) -> None:
+    """Only the manifest, which says when it was stored, is replaced, in one step."""
+    earlier = save(elf)
+    before = (runs / earlier.run_id / "result.json").stat().st_ino
+    folder = (runs / earlier.run_id).stat().st_ino
+    save(elf)
+    assert (runs / earlier.run_id).stat().st_ino == folder
+    assert (runs / earlier.run_id / "result.json").stat().st_ino == before
+    assert {path.name for path in (runs / earlier.run_id).iterdir()} == FILES
 
 
 def test_a_results_folder_that_cannot_be_made(elf: Path, results: Path) -> None:
