@@ -10,7 +10,7 @@
 extern "C" {
 #endif
 
-/* One entry of the operator table; defined in kernels/ops_*.cc. */
+/* One entry of the operator table; defined in kernels/ops.cc. */
 struct harness_op;
 
 struct harness_input {

@@ -20,7 +20,7 @@ def findings(items: Iterable[Finding]) -> Table:
         if item.ok:
             state = Text("ok", style="green")
         elif item.required:
-            state = Text("missing", style="bold red")
+            state = Text("problem", style="bold red")
         else:
             state = Text("optional", style="yellow")
         found = Text(item.found)
