@@ -277,6 +277,6 @@ def test_the_doctors_findings(show: Show) -> None:
     for terminal in (False, True):
         text = plain(show(doctor.findings(found), 80, terminal))
         lines = [line.split() for line in text.splitlines()]
-        assert lines[0] == ["missing", "QEMU", "[/]", "not", "installed"]
+        assert lines[0] == ["problem", "QEMU", "[/]", "not", "installed"]
         assert lines[1] == ["apt-get", "install", "qemu-system-arm"]
         assert lines[2:] == [["ok", "Python", "3.11"], ["optional", "TensorFlow", "none"]]
