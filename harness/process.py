@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from harness.records import Record
 
@@ -50,17 +50,20 @@ def run(
         FileNotFoundError: there is no such program.
     """
     started = time.monotonic()
-    process = subprocess.Popen(
-        [str(argument) for argument in arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=cwd,
-        env=None if environment is None else {**os.environ, **environment},
-        start_new_session=True,
-    )
     timed_out = stopped = False
+    process: subprocess.Popen[bytes] | None = None
+    deferred = _DeferredSignals()
     try:
+        process = subprocess.Popen(
+            [str(argument) for argument in arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=None if environment is None else {**os.environ, **environment},
+            start_new_session=True,
+        )
+        deferred.release()
         stdout, stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
         while True:
             remaining = time_limit_s - (time.monotonic() - started)
@@ -77,7 +80,9 @@ def run(
                 end_tree(process)
                 break
     except BaseException:
-        end_tree(process)
+        deferred.restore()
+        if process is not None:
+            end_tree(process)
         raise
     return Finished(
         returncode=process.returncode,
@@ -107,6 +112,37 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     finally:
         os.close(handle)
     process.wait(timeout=0.0)
+
+
+class _DeferredSignals:
+    """Holds back what would end us while a program is being started.
+
+    An exception out of the middle of Popen would leave a running program that nobody knows of. Blocking the signals
+    instead would block them in the program too. Only the main thread runs handlers, so others have nothing to defer.
+    """
+
+    _NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self._pending: list[int] = []
+        self._handlers: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            for number in self._NUMBERS:
+                handler = signal.getsignal(number)
+                if callable(handler):  # neither ignored nor left to the system
+                    self._handlers[number] = handler
+                    signal.signal(number, lambda pending, _frame: self._pending.append(pending))
+
+    def restore(self) -> None:
+        """Put the handlers back."""
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+    def release(self) -> None:
+        """Put the handlers back, and let them have what came meanwhile."""
+        self.restore()
+        for number in self._pending:
+            signal.raise_signal(number)
 
 
 class _Reader(threading.Thread):
