@@ -15,6 +15,8 @@ from harness.paths import cache_folder
 
 T = TypeVar("T")
 
+ROOM_HINT = "free some space, or name another folder in HARNESS_CACHE"
+
 
 @contextlib.contextmanager
 def writing() -> Iterator[None]:
@@ -28,7 +30,7 @@ def writing() -> Iterator[None]:
     except OSError as error:
         raise HarnessError(
             f"cannot write the cache {cache_folder()}: {error.strerror or error}",
-            "free some space, or name another folder in HARNESS_CACHE",
+            ROOM_HINT,
         ) from error
 
 

@@ -52,8 +52,8 @@ class Spec(Record, frozen=True):
         return min(_STACK_MOST_BYTES, self.machine.ram.size_bytes // 4)
 
 
-def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
-    """Compile and link the image, or take it from the cache; returns the ELF's path.
+def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Elf:
+    """Compile and link the image, or take it from the cache.
 
     An ELF that did not survive a crash of the machine is linked anew.
 
@@ -63,22 +63,27 @@ def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Path:
     """
     key = _key(spec, library)
     elf = cache_folder() / "images" / f"{key}.elf"
-    if elf.is_file() and _is_whole(elf):
-        return elf
+    known = _cached(elf)
+    if known is not None:
+        return known
     with cache.writing():
         elf.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f"{key}.", dir=elf.parent))
         try:
-            return _link(spec, library, arm, work).replace(elf)
+            return Elf(_link(spec, library, arm, work).replace(elf))
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _is_whole(elf: Path) -> bool:
+def _cached(path: Path) -> Elf | None:
+    """A linked image, or None: it is not there, or not whole."""
+    if not path.is_file():
+        return None
     try:
-        return MARK_SYMBOL in Elf(elf).symbols
+        elf = Elf(path)
     except BadInputError:
-        return False
+        return None
+    return elf if MARK_SYMBOL in elf.symbols else None
 
 
 def _key(spec: Spec, library: Library) -> str:
@@ -122,9 +127,7 @@ def _failure(stderr: str) -> BuildError:
     if overflow:
         return ImageError(overflow[1], int(overflow[2]))
     if "No space left on device" in stderr:
-        return BuildError(
-            "linking failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
-        )
+        return BuildError("linking failed: the disk is full", cache.ROOM_HINT)
     errors = [line for line in stderr.splitlines() if "error" in line or "undefined" in line]
     return BuildError("linking the firmware failed" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
 

@@ -195,9 +195,7 @@ def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str
 
 def _failure(what: str, output: str) -> BuildError:
     if "No space left on device" in output:
-        return BuildError(
-            f"{what} failed: the disk is full", "free some space, or name another folder in HARNESS_CACHE"
-        )
+        return BuildError(f"{what} failed: the disk is full", cache.ROOM_HINT)
     lines = [line for line in output.strip().splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()] or lines[-1:]
     return BuildError(f"{what} failed" + (f": {errors[0]}" if errors else ""), detail=output.strip()[-8000:] or None)

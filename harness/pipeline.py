@@ -136,24 +136,17 @@ class _TooSmall(HarnessError):
 
 
 def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine) -> Arena:
-    spec = image.Spec(
-        model=setup.model,
-        inputs=data.data,
-        kernels=setup.options.kernels,
-        machine=machine,
-        arena_bytes=None,
-        app=image.APP_SIZE_ARENA,
-    )
+    spec = _spec(setup, data, machine, None, image.APP_SIZE_ARENA)
     try:
-        path = image.link(spec, libraries, setup.arm)
+        elf = image.link(spec, libraries, setup.arm)
     except image.ImageError as error:
         region, memory = ("RAM", machine.ram) if error.region == "RAM" else ("flash", machine.flash)
         raise _TooSmall(region, memory.size_bytes + error.overflow) from error
-    cached = cache.path("arenas", f"{path.stem}-{setup.options.emulator}")
+    cached = cache.path("arenas", f"{elf.path.stem}-{setup.options.emulator}")
     known = cache.read(cached, Arena)
     if known is not None:
         return known
-    _, console = _emulate(setup, Elf(path), machine)
+    _, console = _emulate(setup, elf, machine)
     if console.failure is not None and console.failure.stage == "allocate":
         # All the RAM but the stack's was there, so the program needs more than that.
         raise _TooSmall("RAM", machine.ram.size_bytes - spec.stack_bytes + 1)
@@ -173,19 +166,25 @@ def execute(
     Raises:
         EmulationError: it failed on the machine.
     """
-    spec = image.Spec(
+    spec = _spec(setup, data, machine, arena_bytes, image.APP_PROFILE, dump_node)
+    elf = image.link(spec, libraries, setup.arm)
+    trace, console = _emulate(setup, elf, machine)
+    _require_success(setup, console)
+    return elf, trace, console
+
+
+def _spec(
+    setup: Setup, data: Inputs, machine: Machine, arena_bytes: int | None, app: str, dump_node: int = -1
+) -> image.Spec:
+    return image.Spec(
         model=setup.model,
         inputs=data.data,
         kernels=setup.options.kernels,
         machine=machine,
         arena_bytes=arena_bytes,
-        app=image.APP_PROFILE,
+        app=app,
         dump_node=dump_node,
     )
-    elf = Elf(image.link(spec, libraries, setup.arm))
-    trace, console = _emulate(setup, elf, machine)
-    _require_success(setup, console)
-    return elf, trace, console
 
 
 def _emulate(setup: Setup, elf: Elf, machine: Machine) -> tuple[Trace, wire.Console]:

@@ -173,9 +173,6 @@ def end_tree(process: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
     for number, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, number)
-        try:
+        # Also where the leader ended at the first signal, the second goes to what it left in its group.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=patience)
-            if number == signal.SIGTERM:
-                continue  # the leader ended; whatever it left in its group is killed next
-        except subprocess.TimeoutExpired:
-            continue

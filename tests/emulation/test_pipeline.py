@@ -147,15 +147,15 @@ def test_a_flipped_weight_names_the_first_layer_that_differs(results: Path, monk
     content = DIGITS.read_bytes()
     real_link = image.link
 
-    def corrupt(*arguments: object) -> Path:
-        path = real_link(*arguments)  # type: ignore[arg-type]
+    def corrupt(*arguments: object) -> elf.Elf:
+        path = real_link(*arguments).path  # type: ignore[arg-type]
         firmware = bytearray(path.read_bytes())
         at = firmware.find(content)
         assert at > 0
         firmware[at + _weights_offset(content, layer=1)] ^= 0x40
         copy = path.with_name(f"corrupt-{path.name}")
         copy.write_bytes(firmware)
-        return copy
+        return elf.Elf(copy)
 
     monkeypatch.setattr(image, "link", corrupt)
     result = run(DIGITS, "stm32l496zg")
