@@ -66,7 +66,7 @@ def run(
     progress("sizing the arena", None, None)
     machine, arena = fit(setup, libraries, data)
     progress(f"running on {machine.name}", None, None)
-    elf, trace, console = execute(setup, libraries, data, _machine(machine), arena.needed)
+    elf, trace, console = execute(setup, libraries, data, machine.machine, arena.needed)
     difference = None
     if console.crcs != golden.crcs or console.outputs != golden.outputs:
         progress("looking for the first difference", None, None)
@@ -109,7 +109,7 @@ def fit(setup: Setup, libraries: Library, data: Inputs) -> tuple[Platform, Arena
     for stand_in in board.machines:
         machine = platforms.load(stand_in)
         try:
-            return machine, _size_arena(setup, libraries, data, _machine(machine))
+            return machine, _size_arena(setup, libraries, data, machine.machine)
         except _TooSmall as error:
             largest, failure = machine, error
     budget = board.flash.size_bytes if failure.region == "flash" else board.ram.size_bytes
@@ -221,11 +221,6 @@ def _require_success(setup: Setup, console: wire.Console) -> None:
         raise EmulationError(f"the firmware used all of its stack ({console.stack_reserved} bytes)")
 
 
-def _machine(platform: Platform) -> Machine:
-    assert platform.machine is not None, "the loader checks that stand-ins are machines"
-    return platform.machine
-
-
 def _first_difference(
     setup: Setup,
     libraries: Library,
@@ -239,7 +234,7 @@ def _first_difference(
     """Run device and host once more, printing the outputs of the first operator whose CRC differs."""
     for index, (mine, theirs) in enumerate(zip(console.crcs, golden.crcs, strict=False)):
         if mine != theirs:
-            _, _, device = execute(setup, libraries, data, _machine(machine), arena_bytes, dump_node=index)
+            _, _, device = execute(setup, libraries, data, machine.machine, arena_bytes, dump_node=index)
             native = reference.run_host(setup.model, data, host, golden.expf, dump_node=index)
             return assemble.difference(setup.model, index, device.dumps[index], native.dumps[index])
     return None

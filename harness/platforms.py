@@ -14,11 +14,21 @@ from harness.errors import BadInputError
 from harness.paths import data_folder
 from harness.records import Machine, Platform, Region, Uart
 
-UART_KINDS = ("cmsdk", "nrf51")
+UART_KINDS = (
+    "cmsdk",
+    "nrf51",
+    "nrf52_uarte",
+    "pl011",
+    "stm32_lpuart",
+    "stm32_usart_v1",
+    "stm32_usart_v2",
+)
 
 _KIB = 1024
 _ADDRESS_SPACE = 1 << 32
-_ALIGNMENT = 1024  # a vector table of up to 256 entries is aligned to its size
+_ALIGNMENT = 1024
+_VECTORS_ALIGNMENT = 256  # a vector table of up to 64 entries is aligned to its size
+_INTERRUPTS = 496  # the most that an NVIC takes
 
 
 class _Table(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +41,7 @@ class _Cpu(_Table, kw_only=True):
     dsp: bool
     mve: bool
     clock_hz: int
+    vectors: int | None = None
 
 
 class _Ram(_Table, kw_only=True):
@@ -42,15 +53,15 @@ class _Flash(_Ram, kw_only=True):
     wait_states: int | None = None
 
 
-class _Uart(_Table, kw_only=True):
+class _Console(_Table, kw_only=True):
+    name: str
     kind: str
     base: int
+    interrupts: tuple[int, ...]
 
 
 class _Machine(_Table, kw_only=True):
     qemu: str
-    vectors: int | None = None
-    uart: _Uart
 
 
 class _Sources(_Table, kw_only=True):
@@ -58,6 +69,7 @@ class _Sources(_Table, kw_only=True):
     clock: str
     flash: str
     ram: str
+    console: str
     wait_states: str | None = None
     machine: str | None = None
 
@@ -70,6 +82,7 @@ class _File(_Table, kw_only=True):
     cpu: _Cpu
     flash: _Flash
     ram: _Ram
+    console: _Console
     machine: _Machine | None = None
     sources: _Sources
 
@@ -123,17 +136,21 @@ def _load_alone(root: Path, name: str) -> Platform:
     _check(path, file)
     flash = Region(origin=file.flash.origin, size_bytes=file.flash.size_kib * _KIB)
     ram = Region(origin=file.ram.origin, size_bytes=file.ram.size_kib * _KIB)
-    machine = None
-    if file.machine is not None:
-        vectors = file.machine.vectors
-        machine = Machine(
-            qemu=file.machine.qemu,
-            core=file.cpu.core,
-            vectors=flash.origin if vectors is None else vectors,
-            flash=flash,
-            ram=ram,
-            uart=Uart(kind=file.machine.uart.kind, base=file.machine.uart.base),
-        )
+    machine = Machine(
+        name=name,
+        qemu=None if file.machine is None else file.machine.qemu,
+        core=file.cpu.core,
+        clock_hz=file.cpu.clock_hz,
+        vectors=flash.origin if file.cpu.vectors is None else file.cpu.vectors,
+        flash=flash,
+        ram=ram,
+        uart=Uart(
+            name=file.console.name,
+            kind=file.console.kind,
+            base=file.console.base,
+            interrupts=file.console.interrupts,
+        ),
+    )
     return Platform(
         name=name,
         title=file.title,
@@ -146,7 +163,7 @@ def _load_alone(root: Path, name: str) -> Platform:
         flash=flash,
         ram=ram,
         wait_states=file.flash.wait_states,
-        machines=file.stand_ins if machine is None else (name, *file.stand_ins),
+        machines=file.stand_ins if machine.qemu is None else (name, *file.stand_ins),
         machine=machine,
         sources={key: text for key, text in msgspec.structs.asdict(file.sources).items() if text is not None},
         notes=file.notes,
@@ -172,10 +189,12 @@ def _check(path: Path, file: _File) -> None:
         _refuse(path, "flash.wait_states", f"{flash.wait_states} is not in 0..15")
     if (file.machine is not None) != (file.kind == "machine"):
         _refuse(path, "machine", f'a table [machine] belongs to kind = "machine"; this is kind = {file.kind!r}')
-    if file.machine is not None:
-        _check_machine(path, file.machine, file)
-    elif not file.stand_ins:
+    if file.machine is None and not file.stand_ins:
         _refuse(path, "stand_ins", "a board needs at least one machine that stands in for it")
+    if file.machine is not None and not file.machine.qemu.strip():
+        _refuse(path, "machine.qemu", "is empty")
+    _check_vectors(path, file)
+    _check_console(path, file)
     _check_sources(path, file)
 
 
@@ -200,26 +219,33 @@ def _check_region(path: Path, key: str, region: _Ram) -> None:
         _refuse(path, f"{key}.size_kib", f"{region.size_kib} KiB at {region.origin:#010x} end beyond 32-bit addresses")
 
 
-def _check_address(path: Path, key: str, address: int) -> None:
+def _check_address(path: Path, key: str, address: int, alignment: int = _ALIGNMENT) -> None:
     if not 0 <= address < _ADDRESS_SPACE:
         _refuse(path, key, f"{address:#x} is not a 32-bit address")
-    if address % _ALIGNMENT:
-        _refuse(path, key, f"{address:#010x} is not a multiple of {_ALIGNMENT}")
+    if address % alignment:
+        _refuse(path, key, f"{address:#010x} is not a multiple of {alignment}")
 
 
-def _check_machine(path: Path, machine: _Machine, file: _File) -> None:
-    if not machine.qemu.strip():
-        _refuse(path, "machine.qemu", "is empty")
-    if machine.vectors is not None:
-        _check_address(path, "machine.vectors", machine.vectors)
-        if _holds(file.ram, machine.vectors):
-            _refuse(path, "machine.vectors", f"{machine.vectors:#010x} lies in ram")
-    if machine.uart.kind not in UART_KINDS:
-        _refuse(path, "machine.uart.kind", f"unknown UART {machine.uart.kind!r}", f"one of {', '.join(UART_KINDS)}")
-    _check_address(path, "machine.uart.base", machine.uart.base)
+def _check_vectors(path: Path, file: _File) -> None:
+    if file.cpu.vectors is not None:
+        _check_address(path, "cpu.vectors", file.cpu.vectors, _VECTORS_ALIGNMENT)
+        if _holds(file.ram, file.cpu.vectors):
+            _refuse(path, "cpu.vectors", f"{file.cpu.vectors:#010x} lies in ram")
+
+
+def _check_console(path: Path, file: _File) -> None:
+    console = file.console
+    if not console.name.isidentifier():
+        _refuse(path, "console.name", f"{console.name!r} is not a name of letters and digits")
+    if console.kind not in UART_KINDS:
+        _refuse(path, "console.kind", f"unknown UART {console.kind!r}", f"one of {', '.join(UART_KINDS)}")
+    _check_address(path, "console.base", console.base)
     for key, region in (("flash", file.flash), ("ram", file.ram)):
-        if _holds(region, machine.uart.base):
-            _refuse(path, "machine.uart.base", f"{machine.uart.base:#010x} lies in {key}")
+        if _holds(region, console.base):
+            _refuse(path, "console.base", f"{console.base:#010x} lies in {key}")
+    numbers = console.interrupts
+    if len(numbers) not in (1, 2) or not 0 <= min(numbers) <= max(numbers) < _INTERRUPTS:
+        _refuse(path, "console.interrupts", f"one or two numbers below {_INTERRUPTS} are needed")
 
 
 def _holds(region: _Ram, address: int) -> bool:
@@ -233,6 +259,7 @@ def _check_sources(path: Path, file: _File) -> None:
         ("clock", True),
         ("flash", True),
         ("ram", True),
+        ("console", True),
         ("wait_states", file.flash.wait_states is not None),
         ("machine", file.machine is not None),
     ):
@@ -248,7 +275,7 @@ def _check_stand_in(root: Path, platform: Platform, stand_in: str, known: tuple[
     if stand_in not in known:
         _refuse(path, "stand_ins", f"no platform {stand_in!r}{_nearest(stand_in, known)}")
     machine = _load_alone(root, stand_in)
-    if machine.machine is None:
+    if machine.machine.qemu is None:
         _refuse(path, "stand_ins", f"{stand_in!r} is a board; an emulator's machine is needed")
     if machine.core not in cores.get(platform.core).runs_on:
         _refuse(path, "stand_ins", f"{stand_in!r} has a {machine.core}, which does not run {platform.core} code")

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from harness.records import Record
 
@@ -51,47 +51,98 @@ def run(
     """
     started = time.monotonic()
     timed_out = stopped = False
-    process: subprocess.Popen[bytes] | None = None
-    deferred = _DeferredSignals()
-    try:
-        process = subprocess.Popen(
-            [str(argument) for argument in arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=None if environment is None else {**os.environ, **environment},
-            start_new_session=True,
-        )
-        deferred.release()
-        stdout, stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
+    program = Running(arguments, cwd=cwd, environment=environment, on_line=on_line)
+    try:  # not "with": a signal at the start of __enter__ would leave the program running
         while True:
             remaining = time_limit_s - (time.monotonic() - started)
-            try:
-                _wait(process, max(remaining if stop_when is None else min(remaining, 0.02), 0.0))
+            if program.wait(max(remaining if stop_when is None else min(remaining, 0.02), 0.0)) is not None:
                 break
-            except subprocess.TimeoutExpired:
-                if stop_when is not None and stop_when():
-                    stopped = True
-                elif time.monotonic() - started >= time_limit_s:
-                    timed_out = True
-                else:
-                    continue
-                end_tree(process)
-                break
-    except BaseException:
-        deferred.restore()
-        if process is not None:
-            end_tree(process)
-        raise
+            if stop_when is not None and stop_when():
+                stopped = True
+            elif time.monotonic() - started >= time_limit_s:
+                timed_out = True
+            else:
+                continue
+            break
+    finally:
+        program.end()
+    assert program.returncode is not None, "it was waited for"
     return Finished(
-        returncode=process.returncode,
-        stdout=stdout.text(),
-        stderr=stderr.text(),
+        returncode=program.returncode,
+        stdout=program.stdout.text(),
+        stderr=program.stderr.text(),
         seconds=time.monotonic() - started,
         timed_out=timed_out,
         stopped=stopped,
     )
+
+
+class Running:
+    """A program in its own session, used as a context manager: leaving the block ends it and everything it started.
+
+    Args:
+        arguments: the program and its arguments.
+        cwd: its folder, None for ours.
+        environment: variables to set besides ours.
+        on_line: called with each line of standard output as it comes, from another thread.
+        pass_fds: descriptors that it inherits under the same numbers.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        on_line: Callable[[str], None] | None = None,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        process: subprocess.Popen[bytes] | None = None
+        deferred = _DeferredSignals()
+        try:
+            process = subprocess.Popen(
+                [str(argument) for argument in arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=None if environment is None else {**os.environ, **environment},
+                start_new_session=True,
+                pass_fds=tuple(pass_fds),
+            )
+            self._process = process
+            deferred.release()
+            self.stdout, self.stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
+        except BaseException:
+            deferred.restore()
+            if process is not None:
+                end_tree(process)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.end()
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs, negative for a signal."""
+        return self._process.returncode
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end, at most so long; returns its code, None where it goes on."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            _wait(self._process, seconds)
+        return self._process.returncode
+
+    def end(self) -> None:
+        """End it and everything in its group; nothing happens where it has ended."""
+        if self._process.poll() is None:
+            end_tree(self._process)
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -168,7 +219,7 @@ class _Reader(threading.Thread):
         return b"".join(self._chunks).decode(errors="replace")
 
 
-def end_tree(process: subprocess.Popen[bytes], grace_s: float = 1.0) -> None:
+def end_tree(process: subprocess.Popen[bytes], grace_s: float = 2.0) -> None:
     """End a program that was started in its own session: SIGTERM to its group, SIGKILL after ``grace_s`` seconds."""
     for number, patience in ((signal.SIGTERM, grace_s), (signal.SIGKILL, 5.0)):
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -93,21 +93,30 @@ class Region(Record, frozen=True):
 
 
 class Uart(Record, frozen=True):
-    """The console: ``kind`` names its driver, firmware/targets/cortex_m/uart_<kind>.c, ``base`` its first register."""
+    """The console: its name on the chip ("lpuart1"), its driver, first register and interrupts.
 
+    ``kind`` names the driver, firmware/targets/cortex_m/uart_<kind>.c; ``interrupts`` are the numbers at the NVIC, of
+    receive and transmit where they are two.
+    """
+
+    name: str
     kind: str
     base: int
+    interrupts: tuple[int, ...]
 
 
 class Machine(Record, frozen=True):
-    """An emulator's machine: the memory and console that firmware for it is linked against.
+    """What firmware is linked for and runs on: core, memory and console of a platform.
 
-    ``vectors`` is the address of the vector table that the core boots from: ``flash.origin``, except where the core
-    boots from a small memory and the code lies in a larger one.
+    ``name`` is the platform's; ``qemu`` is QEMU's name of the machine, None for a board, which QEMU does not have.
+    ``vectors`` is the address of the vector table that the core boots from: ``flash.origin``, except where a boot
+    loader lies in front of it, or where the core boots from a small memory and the code lies in a larger one.
     """
 
-    qemu: str
+    name: str
+    qemu: str | None
     core: str
+    clock_hz: int
     vectors: int
     flash: Region
     ram: Region
@@ -119,8 +128,8 @@ class Platform(Record, frozen=True):
 
     ``kind`` is "board" or "machine"; ``fpu`` is GCC's -mfpu name or None; ``ram`` is what a program can use as one
     piece for data, arena and stack; ``wait_states`` are those of the flash at ``clock_hz``, None where no source was
-    found. ``machines`` names the platforms of kind "machine" that may run its firmware, the preferred one first (a
-    machine names itself first); ``machine`` is None for a board.
+    found. ``machine`` is the platform itself as something to link for. ``machines`` names the platforms of kind
+    "machine" that may run its firmware on QEMU, the preferred one first (a machine names itself first).
     """
 
     name: str
@@ -135,7 +144,7 @@ class Platform(Record, frozen=True):
     ram: Region
     wait_states: int | None
     machines: tuple[str, ...]
-    machine: Machine | None
+    machine: Machine
     sources: dict[str, str]
     notes: tuple[str, ...]
     sha256: str

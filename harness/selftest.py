@@ -146,10 +146,7 @@ def run(emulator: Emulator, repeats: int = 1) -> list[Result]:
 
 def machine_of(core: Core) -> Machine:
     """The machine that runs the core's code."""
-    machine = platforms.load(core.platform).machine
-    if machine is None:
-        raise EmulationError(f"{core.platform} is not an emulator's machine")
-    return machine
+    return platforms.load(core.platform).machine
 
 
 def build(core: Core, machine: Machine, folder: Path) -> Built:

@@ -18,6 +18,9 @@ void hal_init(void);
 /* Writes bytes to the console; returns when the console has taken them all. */
 void hal_write(const char *bytes, size_t size);
 
+/* The next byte that came in on the console, or -1: there is none yet. */
+int hal_read(void);
+
 /* Deepest use of the stack since reset in bytes, and the bytes that are reserved for it. */
 uint32_t hal_stack_used(void);
 uint32_t hal_stack_reserved(void);

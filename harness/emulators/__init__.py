@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from harness.emulators import qemu
-from harness.records import Job, Trace
+from harness.records import EmulatorInfo, Job, Segment, Trace
+
+
+class Session(Protocol):
+    """A firmware that is running and talks on its console. A context manager: leaving it ends the emulator."""
+
+    @property
+    def info(self) -> EmulatorInfo:
+        """Which emulator runs it."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the firmware's console.
+
+        Raises:
+            EmulationError: the emulator has ended.
+        """
+        ...
+
+    def read(self, timeout_s: float) -> bytes:
+        """What the firmware has printed since the last call; empty where nothing came in time.
+
+        Raises:
+            EmulationError: the emulator has ended, and everything that the firmware printed has been read.
+        """
+        ...
+
+    def segments(self, count: int, timeout_s: float) -> tuple[Segment, ...]:
+        """The next ``count`` segments, each closed by a mark; the first runs from reset to the first mark.
+
+        Raises:
+            EmulationError: they did not come in time, or cannot be counted exactly.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: object) -> None: ...
 
 
 class Emulator(Protocol):

@@ -26,6 +26,8 @@ def run(job: Job) -> Trace:
         EmulationError: QEMU refuses the plugin, died, or did not end within the time limit, or the counts are not
             complete and exact.
     """
+    if job.machine.qemu is None:
+        raise EmulationError(f"QEMU has no machine {job.machine.name}", "harness platforms names those that stand in")
     qemu = plugin.find_qemu()
     counter = plugin.get(qemu)
     counts_file = job.work.resolve() / "counts.bin"

@@ -12,12 +12,14 @@ struct cmsdk_uart {
 
 #define UART ((struct cmsdk_uart *)link_uart_base)
 #define STATE_TX_FULL 1u
+#define STATE_RX_FULL 2u
 #define CONTROL_TX_ENABLE 1u
+#define CONTROL_RX_ENABLE 2u
 #define SMALLEST_DIVIDER 16u
 
 void hal_init(void) {
   UART->divider = SMALLEST_DIVIDER;
-  UART->control = CONTROL_TX_ENABLE;
+  UART->control = CONTROL_TX_ENABLE | CONTROL_RX_ENABLE;
 }
 
 void hal_write(const char *bytes, size_t size) {
@@ -26,4 +28,9 @@ void hal_write(const char *bytes, size_t size) {
     }
     UART->data = (unsigned char)bytes[i];
   }
+}
+
+int hal_read(void) {
+  if (!(UART->state & STATE_RX_FULL)) return -1;
+  return (unsigned char)UART->data;
 }

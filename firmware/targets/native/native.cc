@@ -83,6 +83,7 @@ void harness_mark(void) {}
 
 void hal_init(void) {}
 void hal_write(const char *bytes, size_t size) { std::fwrite(bytes, 1, size, stdout); }
+int hal_read(void) { return std::getchar(); }
 uint32_t hal_stack_used(void) { return HAL_STACK_UNKNOWN; }
 uint32_t hal_stack_reserved(void) { return HAL_STACK_UNKNOWN; }
 uint8_t *hal_arena(void) { return arena; }
