@@ -1,0 +1,96 @@
+"""The command: parse, call one function, print, exit."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from harness.cli import profile, tools  # noqa: F401  (each registers its commands)
+from harness.cli.app import app
+from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, HarnessError
+
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+
+# Newer versions of Typer carry Click inside, older ones depend on it: reach its base class through Typer's own.
+_USAGE_ERROR: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"tflm-harness {version('tflm-harness')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def _print_error(error: HarnessError) -> None:
+    from rich.text import Text
+
+    from harness.report.tables import console, printable
+
+    out = console(stderr=True)
+    for line in (error.detail or "").splitlines():
+        out.print(Text(printable(line), style="dim"), soft_wrap=True)
+    out.print(Text.assemble(("error: ", "bold red"), printable(error.message)), soft_wrap=True)
+    if error.hint:
+        out.print(Text.assemble(("hint: ", "bold"), printable(error.hint)), soft_wrap=True)
+
+
+class _Ended(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise _Ended(number)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: every way to end has its exit code, and none shows a traceback but a fault of the harness."""
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that started programs are ended and temporary files removed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of our output may go, as in "harness list | head"
+    try:
+        code = app(arguments, standalone_mode=False)
+    except HarnessError as error:
+        _print_error(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("\ninterrupted: nothing was stored\n")
+        code = EXIT_INTERRUPTED
+    except _Ended as ended:
+        sys.stderr.write("ended by a signal: nothing was stored\n")
+        code = 128 + ended.number
+    except Exception as error:
+        code = _unforeseen(error)
+    raise SystemExit(code)
+
+
+def _unforeseen(error: Exception) -> int:
+    if isinstance(error, _USAGE_ERROR):
+        error.show()
+        return EXIT_BAD_INPUT
+    import traceback
+
+    traceback.print_exception(error)
+    sys.stderr.write(f"error: this is a fault of the harness; the command was: harness {shlex.join(sys.argv[1:])}\n")
+    return EXIT_NOT_MEASURED

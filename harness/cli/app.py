@@ -1,0 +1,43 @@
+"""What the commands share: the application that they register at, the option --json, output."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="harness",
+    help="Instruction-accurate counts, memory and correctness of TensorFlow Lite Micro networks on emulated Cortex-M.",
+    epilog="Exit codes: 0 pass; 1 measured, and the verdict is no; 2 bad input or usage; 3 could not measure.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
+
+
+def print_json(value: Any) -> None:
+    """Anything that json knows, indented, as the only thing on standard output."""
+    write_json(json.dumps(value, indent=1).encode() + b"\n")
+
+
+def write_json(content: bytes) -> None:
+    """UTF-8, whatever the locale says."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def relative(path: Path) -> str:
+    """A path as it is named from the current folder, where it lies below it."""
+    try:
+        here = os.path.relpath(path)
+    except FileNotFoundError:  # the current folder is gone
+        return str(path)
+    return here if not here.startswith("..") else str(path)

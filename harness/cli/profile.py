@@ -1,0 +1,112 @@
+"""The commands that measure a network and show what was measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.app import Json, app, print_json, relative, write_json
+from harness.errors import EXIT_PASS, EXIT_VERDICT_NO
+
+
+@app.command()
+def run(
+    model: Annotated[Path, typer.Argument(help="The network: a .tflite file.", show_default=False)],
+    platform: Annotated[str, typer.Option("--platform", "-p", help="Board or machine (harness platforms).")],
+    kernels: Annotated[str, typer.Option("--kernels", "-k", help="Kernel set: reference or cmsis-nn.")] = "reference",
+    opt: Annotated[str, typer.Option("--opt", help="Optimisation level: -Os, -O2, -O3 or -Ofast.")] = "-O2",
+    fpu: Annotated[
+        bool | None,
+        typer.Option("--fpu/--no-fpu", help="Floating point by the FPU or in software.", show_default=False),
+    ] = None,
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Option("--input", "-i", help="An .npy file; once for each input of the model.", show_default=False),
+    ] = None,
+    emulator: Annotated[str, typer.Option("--emulator", "-e", help="Which emulator runs it.")] = "qemu",
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Limit of each start of the emulator, in seconds.")
+    ] = 60.0,
+    as_json: Json = False,
+) -> int:
+    """Profile one inference: instructions per layer, memory, correctness."""
+    from harness.pipeline import run as profile
+    from harness.report import tables
+    from harness.report.progress import Steps
+
+    with Steps(quiet=as_json) as steps:
+        result = profile(
+            model,
+            platform,
+            kernels=kernels,
+            optimisation=opt,
+            fpu=fpu,
+            input_paths=inputs or (),
+            emulator=emulator,
+            time_limit_s=timeout,
+            progress=steps,
+            command=("harness", *sys.argv[1:]),
+        )
+    if as_json:
+        write_json(result.to_json())
+    else:
+        console = tables.console()
+        console.print(tables.result(result, console))
+        console.print(f"stored in {relative(Path(result.artifacts.elf).parent)}", markup=False, soft_wrap=True)
+    return EXIT_PASS if result.verdict.passed else EXIT_VERDICT_NO
+
+
+@app.command()
+def demo() -> int:
+    """Profile the network that the project ships on three boards with both kernel sets."""
+    from harness.demo import run_demo
+    from harness.report import tables
+    from harness.report.progress import Steps
+    from harness.store import runs_folder
+
+    with Steps() as steps:
+        results = run_demo(steps)
+    console = tables.console()
+    console.print(tables.result(results[0], console))
+    console.print()
+    console.print(tables.summary(results))
+    console.print()
+    console.print(f"{len(results)} runs stored in {relative(runs_folder())}", markup=False, soft_wrap=True)
+    return EXIT_PASS if all(result.verdict.passed for result in results) else EXIT_VERDICT_NO
+
+
+@app.command(name="list")
+def list_runs(as_json: Json = False) -> int:
+    """List the stored runs, the newest first."""
+    from harness import store
+    from harness.report import tables
+
+    manifests = store.manifests()
+    if as_json:
+        print_json([{"run_id": item.run_id, "created": item.created} for item in manifests])
+    elif manifests:
+        tables.console().print(tables.runs(manifests))
+    else:
+        typer.echo(f"no runs in {relative(store.runs_folder())} yet: harness run MODEL --platform PLATFORM makes one")
+    return EXIT_PASS
+
+
+@app.command()
+def show(
+    run: Annotated[str, typer.Argument(help="A run's id, a part of it that no other run has, or its folder.")],
+    as_json: Json = False,
+) -> int:
+    """Show a stored run."""
+    from harness import store
+    from harness.report import tables
+
+    result = store.load(run)
+    if as_json:
+        write_json(result.to_json())
+    else:
+        console = tables.console()
+        console.print(tables.result(result, console))
+    return EXIT_PASS
