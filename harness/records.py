@@ -158,7 +158,7 @@ class Job(Record, frozen=True):
 
     A segment begins at each execution of the instruction at ``mark_address`` (of the mark function, Thumb bit or not).
     The run ends before the instruction at ``end_address`` is executed, or, once the UART is quiet, when one of
-    ``stop_texts`` is on it. ``uart_log`` and ``work`` (an existing folder for the run's own files) are overwritten.
+    ``stop_texts`` is on it, or after ``instruction_limit`` instructions, which not every emulator offers. ``uart_log`` and ``work`` (an existing folder for the run's own files) are overwritten.
     """
 
     elf: Path
@@ -169,6 +169,7 @@ class Job(Record, frozen=True):
     time_limit_s: float
     work: Path
     stop_texts: tuple[bytes, ...] = ()
+    instruction_limit: int | None = None
 
 
 class Segment(Record, frozen=True, eq=False):
@@ -183,12 +184,16 @@ class Segment(Record, frozen=True, eq=False):
 
 
 class EmulatorInfo(Record, frozen=True):
-    """Which emulator ran: "qemu" or "renode", its version, the machine, the counter's interface version."""
+    """Which emulator ran: "qemu" or "renode", its version, the machine, the counter's interface version.
+
+    ``description_sha256`` is of the files that describe the machine to the emulator, None where it is built in.
+    """
 
     name: str
     version: str
     machine: str
     counter: str | None
+    description_sha256: str | None = None
 
 
 class Trace(Record, frozen=True, eq=False):
@@ -196,7 +201,8 @@ class Trace(Record, frozen=True, eq=False):
 
     The mark's first instruction belongs to the segment that it begins. Block i is straight-line code: its first
     instruction is at ``block_addresses[i]`` and it holds ``block_instructions[i]`` instructions (int64 arrays).
-    ``ended_by`` is "end mark", "stop text" or "exit"; ``uart`` is everything that the firmware printed.
+    ``ended_by`` is "end mark", "stop text" or "exit"; ``uart`` is everything that the firmware printed; ``log`` is the
+    emulator's own, None where it keeps none. An emulator that counts instructions only has no blocks.
     """
 
     emulator: EmulatorInfo
@@ -205,3 +211,4 @@ class Trace(Record, frozen=True, eq=False):
     segments: tuple[Segment, ...]
     ended_by: str
     uart: str
+    log: str | None = None
