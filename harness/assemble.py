@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import re
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from harness import process, profile
+from harness import cores, process, profile
 from harness.elf import Elf
 from harness.errors import HarnessError
 from harness.image import MARK_SYMBOL
 from harness.inputs import Inputs
 from harness.library import FIXED_FLAGS, Library
 from harness.paths import checkout
-from harness.profile import Counts, Profiler
+from harness.profile import Profiler
 from harness.records import Model, Platform, Record, Segment, Trace
 from harness.reference import Reference
 from harness.result import (
@@ -37,7 +38,7 @@ from harness.result import (
 )
 from harness.setup import Setup
 from harness.sources import TFLM_VINTAGE
-from harness.store import ARTIFACTS
+from harness.store import ARTIFACTS, EMULATOR_LOG, FUNCTIONS_CSV
 from harness.wire import Console
 
 _DTYPES = {"int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8", "float32": "<f4", "bool": "<u1"}
@@ -71,7 +72,48 @@ class _Segments(Record, frozen=True):
     sequence: tuple[str, ...]
 
 
-def result(measured: Measured, profiler: Profiler) -> Result:
+class _Counts(Record, frozen=True):
+    """Instructions of some segments together. Classes and functions, the largest first, are None where the emulator
+    does not tell them apart."""
+
+    instructions: int
+    classes: dict[str, int] | None
+    functions: tuple[Function, ...] | None
+
+
+class _Counter:
+    """Adds up segments.
+
+    Args:
+        trace: with or without executions per block.
+        elf: the firmware that ran.
+        armv8: whether its core is of Armv8-M.
+        cxxfilt: the toolchain's c++filt.
+    """
+
+    def __init__(self, trace: Trace, elf: Elf, armv8: bool, cxxfilt: str) -> None:
+        self._profiler = Profiler(trace, elf, armv8) if len(trace.block_addresses) else None
+        if self._profiler is not None:
+            self._names = profile.demangle(tuple(self._profiler.function_names), cxxfilt)
+
+    def counts(self, segments: Sequence[Segment]) -> _Counts:
+        """The sum over segments.
+
+        Raises:
+            HarnessError: classes or functions do not add up to the counted instructions.
+        """
+        if self._profiler is None:
+            total = sum(segment.instructions for segment in segments)
+            return _Counts(instructions=total, classes=None, functions=None)
+        counts = self._profiler.counts(segments)
+        return _Counts(
+            instructions=counts.instructions,
+            classes=counts.classes,
+            functions=_functions(counts.functions, counts.instructions, self._names),
+        )
+
+
+def result(measured: Measured) -> Result:
     """Put a run in order.
 
     Raises:
@@ -79,13 +121,14 @@ def result(measured: Measured, profiler: Profiler) -> Result:
     """
     setup = measured.setup
     segments = _segments(measured.trace, len(setup.model.operators))
-    invocation = profiler.counts((*segments.layers, *segments.overhead))
-    overhead = profiler.counts(segments.overhead)
-    names = profile.demangle(tuple(profiler.function_names), setup.arm.tool("c++filt"))
-    per_layer = [profiler.counts((segment,)) for segment in segments.layers]
+    armv8 = cores.get(setup.platform.core).architecture.startswith("ARMv8")
+    counter = _Counter(measured.trace, measured.elf, armv8, setup.arm.tool("c++filt"))
+    invocation = counter.counts((*segments.layers, *segments.overhead))
+    overhead = counter.counts(segments.overhead)
+    per_layer = [counter.counts((segment,)) for segment in segments.layers]
     if sum(counts.instructions for counts in per_layer) + overhead.instructions != invocation.instructions:
         raise HarnessError("layers and overhead do not add up to the invocation")
-    layers = tuple(_layer(measured, index, counts, names, invocation) for index, counts in enumerate(per_layer))
+    layers = tuple(_layer(measured, index, counts, invocation) for index, counts in enumerate(per_layer))
     memory = _memory(measured)
     check = _check(measured)
     identity = _identity(measured)
@@ -105,7 +148,7 @@ def result(measured: Measured, profiler: Profiler) -> Result:
         core=platform.core,
         fpu=platform.fpu if setup.hard_float else None,
         machine=_machine_part(measured),
-        emulator=options.emulator,
+        emulator=measured.trace.emulator.name,
         kernels=options.kernels,
         optimisation=options.optimisation,
         tflm=TFLM_VINTAGE,
@@ -119,7 +162,7 @@ def result(measured: Measured, profiler: Profiler) -> Result:
             classes=invocation.classes,
         ),
         layers=layers,
-        functions=_functions(invocation, names),
+        functions=invocation.functions,
         memory=memory,
         check=check,
         marks=MarksPart(
@@ -129,7 +172,11 @@ def result(measured: Measured, profiler: Profiler) -> Result:
             sequence=segments.sequence,
         ),
         identity=identity,
-        artifacts=ARTIFACTS,
+        artifacts=msgspec.structs.replace(
+            ARTIFACTS,
+            functions_csv=None if invocation.functions is None else FUNCTIONS_CSV,
+            emulator_log=None if measured.trace.log is None else EMULATOR_LOG,
+        ),
     )
 
 
@@ -146,7 +193,7 @@ def _segments(trace: Trace, operators: int) -> _Segments:
     return _Segments(setup=trace.segments[0], layers=layers, overhead=overhead, sequence=(*sequence, "end"))
 
 
-def _layer(measured: Measured, index: int, counts: Counts, names: dict[str, str], invocation: Counts) -> Layer:
+def _layer(measured: Measured, index: int, counts: _Counts, invocation: _Counts) -> Layer:
     model = measured.setup.model
     operator = model.operators[index]
     output = model.tensors[operator.outputs[0]]
@@ -161,19 +208,19 @@ def _layer(measured: Measured, index: int, counts: Counts, names: dict[str, str]
         macs=operator.macs,
         instructions_per_mac=per_mac(counts.instructions, operator.macs),
         classes=counts.classes,
-        functions={item.name: item.instructions for item in _functions(counts, names)},
+        functions=None if counts.functions is None else {item.name: item.instructions for item in counts.functions},
         output_crc32=f"{crc:08x}",
         output_exact=crc == measured.reference.crcs[index],
     )
 
 
-def _functions(counts: Counts, names: dict[str, str]) -> tuple[Function, ...]:
+def _functions(by_function: dict[str, int], total: int, names: dict[str, str]) -> tuple[Function, ...]:
     """The largest first. Two functions of one readable name (clones by the compiler) are one."""
     merged: dict[str, int] = {}
-    for mangled, instructions in counts.functions.items():
+    for mangled, instructions in by_function.items():
         merged[names[mangled]] = merged.get(names[mangled], 0) + instructions
     return tuple(
-        Function(name=name, instructions=instructions, share=_share(instructions, counts.instructions))
+        Function(name=name, instructions=instructions, share=_share(instructions, total))
         for name, instructions in sorted(merged.items(), key=lambda item: (-item[1], item[0]))
     )
 
@@ -187,6 +234,8 @@ def _machine_part(measured: Measured) -> MachinePart:
     notes = []
     if machine.core != platform.core:
         notes.append(f"code built for {platform.core} ran on the {machine.core} model")
+    if machine.kind == "board":
+        notes.append("the emulator has the board's memory and console, no clock tree, caches or wait states")
     return MachinePart(
         name=machine.name, core=machine.core, stands_in=machine.name != platform.name, notes=tuple(notes)
     )
@@ -294,6 +343,7 @@ def _identity(measured: Measured) -> Identity:
         cmsis_nn=measured.libraries.cmsis_nn,
         emulator=trace.emulator.name,
         emulator_version=trace.emulator.version,
+        machine_description_sha256=trace.emulator.description_sha256,
         counter=trace.emulator.counter,
         host_compiler=measured.host.compiler,
         tflite_micro=measured.reference.tflite_micro_version,
@@ -326,8 +376,9 @@ def _run_id(setup: Setup, identity: Identity) -> str:
     digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", setup.model.path.stem).strip("._-")[:40] or "model"
     float_abi = "" if setup.hard_float or setup.platform.fpu is None else "-nofpu"
+    emulator = "" if identity.emulator == "qemu" else f"-{identity.emulator}"
     options = setup.options
-    return f"{stem}-{setup.platform.name}-{options.kernels}{options.optimisation}{float_abi}-{digest}"
+    return f"{stem}-{setup.platform.name}-{options.kernels}{options.optimisation}{float_abi}{emulator}-{digest}"
 
 
 def _verdict(measured: Measured, memory: MemoryPart, check: CheckPart) -> Verdict:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import assemble, cache, cores, image, inputs, library, platforms, profile, reference, store, wire
+from harness import assemble, cache, image, inputs, library, platforms, reference, store, wire
 from harness.elf import Elf
 from harness.emulators import BACKENDS
 from harness.errors import DoesNotFitError, EmulationError, HarnessError
@@ -29,6 +29,7 @@ def run(
     input_paths: Sequence[str | Path] = (),
     emulator: str = "qemu",
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    instruction_limit: int | None = None,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
 ) -> Result:
@@ -43,6 +44,7 @@ def run(
         input_paths: one .npy file per model input; none takes a stated deterministic input.
         emulator: a name in ``harness.emulators.BACKENDS``.
         time_limit_s: wall-clock limit of each start of the emulator, in seconds.
+        instruction_limit: limit of each start in executed instructions, which QEMU does not offer.
         progress: told what is being done.
         command: what to record as the command that asked for the run.
 
@@ -55,28 +57,107 @@ def run(
         DoesNotFitError: the network is larger than the board and than every machine that could stand in (1).
         HarnessError: a tool is missing, a build failed, the emulator or the firmware died (3).
     """
-    options = Options(kernels=kernels, optimisation=optimisation, fpu=fpu, emulator=emulator, time_limit_s=time_limit_s)
-    setup = prepare(Path(model_path), platform, options)
+    options = Options(
+        kernels=kernels,
+        optimisation=optimisation,
+        fpu=fpu,
+        emulator=emulator,
+        time_limit_s=time_limit_s,
+        instruction_limit=instruction_limit,
+    )
+    prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
+    progress("sizing the arena", None, None)
+    machine, arena = fit(prepared.setup, prepared.libraries, prepared.data)
+    return _measure(prepared, prepared.setup, machine, arena, progress, command)
+
+
+def run_on_both(
+    model_path: str | Path,
+    platform: str,
+    *,
+    kernels: str = "reference",
+    optimisation: str = "-O2",
+    fpu: bool | None = None,
+    input_paths: Sequence[str | Path] = (),
+    time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    progress: Progress = silent,
+    command: tuple[str, ...] = (),
+) -> tuple[Result, Result]:
+    """Run one firmware, linked for a machine that QEMU has, on QEMU and on Renode, and compare every segment.
+
+    Args and errors are those of ``run``.
+
+    Returns:
+        Both stored results, QEMU's first.
+
+    Raises:
+        EmulationError: the counts of a segment differ; both results are stored nevertheless.
+    """
+    options = Options(kernels=kernels, optimisation=optimisation, fpu=fpu, emulator="qemu", time_limit_s=time_limit_s)
+    prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
+    progress("sizing the arena", None, None)
+    machine, arena = fit(prepared.setup, prepared.libraries, prepared.data)
+    first, second = (
+        _measure(prepared, prepared.setup.on(emulator), machine, arena, progress, command)
+        for emulator in ("qemu", "renode")
+    )
+    _compare(first, second)
+    return first, second
+
+
+def _compare(first: Result, second: Result) -> None:
+    """Refuse two results whose segments differ, naming the first that does."""
+    for index, (name, mine, theirs) in enumerate(
+        zip(first.marks.sequence, first.marks.segments, second.marks.segments, strict=True)
+    ):
+        if mine != theirs:
+            where = name
+            if name.startswith("layer "):
+                where += f" ({first.layers[int(name.removeprefix('layer '))].op})"
+            raise EmulationError(
+                f"{first.emulator} and {second.emulator} disagree on {first.machine.name}, first in segment {index}, "
+                f"{where}: {mine:,} and {theirs:,} instructions",
+                f"both runs are stored: {first.run_id} and {second.run_id}",
+            )
+
+
+class _Prepared(Record, frozen=True):
+    """What runs of one network with one input and one build share."""
+
+    setup: Setup
+    data: Inputs
+    libraries: Library
+    host: Library
+    golden: reference.Reference
+
+
+def _prepare(setup: Setup, input_paths: Sequence[str | Path], progress: Progress) -> _Prepared:
     paths = [Path(path) for path in input_paths]
     data = inputs.load(paths, setup.model) if paths else inputs.deterministic(setup.model)
-    libraries = library.for_core(setup.arch, optimisation, setup.arm, progress)
+    libraries = library.for_core(setup.arch, setup.options.optimisation, setup.arm, progress)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)
     golden = reference.compute(setup.model, data, host, setup.platform.fpu if setup.hard_float else None)
-    progress("sizing the arena", None, None)
-    machine, arena = fit(setup, libraries, data)
-    progress(f"running on {machine.name}", None, None)
+    return _Prepared(setup=setup, data=data, libraries=libraries, host=host, golden=golden)
+
+
+def _measure(
+    prepared: _Prepared, setup: Setup, machine: Platform, arena: Arena, progress: Progress, command: tuple[str, ...]
+) -> Result:
+    """Run on the emulator that ``setup`` names, check, store."""
+    data, libraries, golden = prepared.data, prepared.libraries, prepared.golden
+    progress(f"running on {machine.name} ({setup.options.emulator})", None, None)
     elf, trace, console = execute(setup, libraries, data, machine.machine, arena.needed)
     difference = None
     if console.crcs != golden.crcs or console.outputs != golden.outputs:
         progress("looking for the first difference", None, None)
-        difference = _first_difference(setup, libraries, host, data, machine, arena.needed, console, golden)
+        difference = _first_difference(setup, prepared, machine, arena.needed, console)
     result = assemble.result(
         assemble.Measured(
             setup=setup,
             machine=machine,
             libraries=libraries,
-            host=host,
+            host=prepared.host,
             inputs=data,
             arena_bytes=arena.needed,
             arena_used_bytes=arena.used,
@@ -85,10 +166,9 @@ def run(
             console=console,
             reference=golden,
             difference=difference,
-        ),
-        profile.Profiler(trace, elf, cores.get(setup.platform.core).architecture.startswith("ARMv8")),
+        )
     )
-    return store.save(result, elf.path, trace.uart, command)
+    return store.save(result, elf.path, trace.uart, command, trace.log)
 
 
 class Arena(Record, frozen=True):
@@ -106,8 +186,8 @@ def fit(setup: Setup, libraries: Library, data: Inputs) -> tuple[Platform, Arena
         HarnessError: no machine holds it, though the board might; or the firmware failed otherwise.
     """
     board, name = setup.platform, setup.model.path.name
-    for stand_in in board.machines:
-        machine = platforms.load(stand_in)
+    for candidate in _machines(setup):
+        machine = platforms.load(candidate)
         try:
             return machine, _size_arena(setup, libraries, data, machine.machine)
         except _TooSmall as error:
@@ -124,6 +204,14 @@ def fit(setup: Setup, libraries: Library, data: Inputs) -> tuple[Platform, Arena
         f"{assemble.kib(failure.needs_bytes)} {failure.region}",
         "harness platforms lists the machines and their sizes",
     )
+
+
+def _machines(setup: Setup) -> tuple[str, ...]:
+    """Names of the platforms whose map the emulator runs, the preferred one first."""
+    board = setup.platform
+    if setup.options.emulator == "renode" and board.machine.qemu is None:
+        return (board.name, *board.machines)
+    return board.machines
 
 
 class _TooSmall(HarnessError):
@@ -199,6 +287,7 @@ def _emulate(setup: Setup, elf: Elf, machine: Machine) -> tuple[Trace, wire.Cons
                 time_limit_s=setup.options.time_limit_s,
                 work=Path(folder),
                 stop_texts=(wire.HALTED,),
+                instruction_limit=setup.options.instruction_limit,
             )
         )
     try:
@@ -222,19 +311,15 @@ def _require_success(setup: Setup, console: wire.Console) -> None:
 
 
 def _first_difference(
-    setup: Setup,
-    libraries: Library,
-    host: Library,
-    data: Inputs,
-    machine: Platform,
-    arena_bytes: int,
-    console: wire.Console,
-    golden: reference.Reference,
+    setup: Setup, prepared: _Prepared, machine: Platform, arena_bytes: int, console: wire.Console
 ) -> Difference | None:
     """Run device and host once more, printing the outputs of the first operator whose CRC differs."""
+    golden = prepared.golden
     for index, (mine, theirs) in enumerate(zip(console.crcs, golden.crcs, strict=False)):
         if mine != theirs:
-            _, _, device = execute(setup, libraries, data, machine.machine, arena_bytes, dump_node=index)
-            native = reference.run_host(setup.model, data, host, golden.expf, dump_node=index)
+            _, _, device = execute(
+                setup, prepared.libraries, prepared.data, machine.machine, arena_bytes, dump_node=index
+            )
+            native = reference.run_host(setup.model, prepared.data, prepared.host, golden.expf, dump_node=index)
             return assemble.difference(setup.model, index, device.dumps[index], native.dumps[index])
     return None

@@ -158,7 +158,8 @@ class Job(Record, frozen=True):
 
     A segment begins at each execution of the instruction at ``mark_address`` (of the mark function, Thumb bit or not).
     The run ends before the instruction at ``end_address`` is executed, or, once the UART is quiet, when one of
-    ``stop_texts`` is on it, or after ``instruction_limit`` instructions, which not every emulator offers. ``uart_log`` and ``work`` (an existing folder for the run's own files) are overwritten.
+    ``stop_texts`` is on it, or after ``instruction_limit`` instructions, which not every emulator offers. ``uart_log``
+    and ``work`` (an existing folder for the run's own files) are overwritten.
     """
 
     elf: Path

@@ -9,7 +9,7 @@ import msgspec
 
 from harness.records import Record
 
-SCHEMA = "tflm-harness/run/1"
+SCHEMA = "tflm-harness/run/2"
 
 
 class ModelPart(Record, frozen=True):
@@ -22,7 +22,11 @@ class ModelPart(Record, frozen=True):
 
 
 class MachinePart(Record, frozen=True):
-    """The emulator's machine that ran the firmware; ``stands_in`` is false where it is the platform itself."""
+    """The machine that the firmware is linked for and ran on: its memory map and console are those of that platform.
+
+    ``stands_in`` is false where it is the platform itself. Between two maps, counts may differ by what depends on
+    addresses and alignment.
+    """
 
     name: str
     core: str
@@ -35,6 +39,7 @@ class CountsPart(Record, frozen=True):
 
     ``total`` = sum of the layers + ``overhead``, exactly: the overhead is what the interpreter and the marks execute
     around the operators. ``setup`` is what ran from reset to the inference, which is not part of ``total``.
+    ``classes`` is None where the emulator counts instructions without telling them apart.
     """
 
     total: int
@@ -43,11 +48,14 @@ class CountsPart(Record, frozen=True):
     setup: int
     macs: int
     instructions_per_mac: float | None
-    classes: dict[str, int]
+    classes: dict[str, int] | None
 
 
 class Layer(Record, frozen=True):
-    """One operator: ``name`` is that of its first output tensor; classes and functions each sum to ``instructions``."""
+    """One operator: ``name`` is that of its first output tensor; classes and functions each sum to ``instructions``.
+
+    Both are None where the emulator counts instructions without telling them apart.
+    """
 
     index: int
     op: str
@@ -57,8 +65,8 @@ class Layer(Record, frozen=True):
     share: float
     macs: int
     instructions_per_mac: float | None
-    classes: dict[str, int]
-    functions: dict[str, int]
+    classes: dict[str, int] | None
+    functions: dict[str, int] | None
     output_crc32: str
     output_exact: bool
 
@@ -142,7 +150,11 @@ class MarksPart(Record, frozen=True):
 
 
 class Identity(Record, frozen=True):
-    """Everything that decides the numbers. ``git_*`` are of the harness' checkout, None outside of one."""
+    """Everything that decides the numbers. ``git_*`` are of the harness' checkout, None outside of one.
+
+    ``machine_description_sha256`` is of the files that describe the machine to the emulator, None where it has it built
+    in.
+    """
 
     model_sha256: str
     elf_sha256: str
@@ -156,6 +168,7 @@ class Identity(Record, frozen=True):
     cmsis_nn: str
     emulator: str
     emulator_version: str
+    machine_description_sha256: str | None
     counter: str | None
     host_compiler: str
     tflite_micro: str
@@ -172,16 +185,23 @@ class Verdict(Record, frozen=True):
 
 
 class Artifacts(Record, frozen=True):
-    """Paths of the run's files: relative to its folder where stored, absolute where loaded or printed."""
+    """Paths of the run's files: relative to its folder where stored, absolute where loaded or printed.
+
+    ``functions_csv`` and ``emulator_log`` are None where the emulator tells no functions apart, or keeps no log.
+    """
 
     elf: str
     uart_log: str
     layers_csv: str
-    functions_csv: str
+    functions_csv: str | None
+    emulator_log: str | None
 
 
 class Result(Record, frozen=True):
-    """One run. ``tflm`` says the vintage of the runtime that was measured."""
+    """One run. ``tflm`` says the vintage of the runtime that was measured.
+
+    ``functions`` is None where the emulator counts instructions without telling them apart.
+    """
 
     schema: str
     run_id: str
@@ -198,7 +218,7 @@ class Result(Record, frozen=True):
     tflm: str
     counts: CountsPart
     layers: tuple[Layer, ...]
-    functions: tuple[Function, ...]
+    functions: tuple[Function, ...] | None
     memory: MemoryPart
     check: CheckPart
     marks: MarksPart

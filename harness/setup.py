@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from harness import cores, library, model, platforms, toolchain
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
@@ -13,13 +15,17 @@ DEFAULT_TIME_LIMIT_S = 60.0
 
 
 class Options(Record, frozen=True):
-    """The axes of a run. ``fpu`` None takes the platform's; ``time_limit_s`` bounds each start of the emulator."""
+    """The axes of a run. ``fpu`` None takes the platform's.
+
+    ``time_limit_s`` and ``instruction_limit`` (None: none) bound each start of the emulator.
+    """
 
     kernels: str = "reference"
     optimisation: str = "-O2"
     fpu: bool | None = None
     emulator: str = "qemu"
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
+    instruction_limit: int | None = None
 
 
 class Setup(Record, frozen=True):
@@ -31,6 +37,10 @@ class Setup(Record, frozen=True):
     arm: toolchain.Toolchain
     arch: tuple[str, ...]
     hard_float: bool
+
+    def on(self, emulator: str) -> Setup:
+        """The same on another emulator."""
+        return msgspec.structs.replace(self, options=msgspec.structs.replace(self.options, emulator=emulator))
 
 
 def prepare(model_path: Path, platform: str, options: Options) -> Setup:
@@ -45,6 +55,11 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
     _one_of("emulator", options.emulator, tuple(BACKENDS))
     if not options.time_limit_s > 0:
         raise BadInputError(f"a time limit of {options.time_limit_s:g} s cannot be kept", "give more than 0")
+    if options.instruction_limit is not None:
+        if options.emulator == "qemu":
+            raise BadInputError("QEMU has no limit of instructions", "give a limit of seconds, or run on Renode")
+        if options.instruction_limit <= 0:
+            raise BadInputError(f"{options.instruction_limit} instructions are no limit", "give more than 0")
     found = platforms.load(platform)
     if options.fpu and found.fpu is None:
         raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")

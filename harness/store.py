@@ -19,11 +19,16 @@ from harness import isa
 from harness.errors import BadInputError, HarnessError
 from harness.paths import results_folder
 from harness.records import Record
-from harness.result import SCHEMA, Artifacts, Result
+from harness.result import SCHEMA, Artifacts, Function, Result
 
+_OLDER_SCHEMAS = ("tflm-harness/run/1",)
 _RESULT = "result.json"
 _MANIFEST = "manifest.json"
-ARTIFACTS = Artifacts(elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv="functions.csv")
+FUNCTIONS_CSV = "functions.csv"
+EMULATOR_LOG = "emulator.log"
+ARTIFACTS = Artifacts(
+    elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv=FUNCTIONS_CSV, emulator_log=None
+)
 
 
 class Manifest(Record, frozen=True):
@@ -41,8 +46,10 @@ def runs_folder() -> Path:
     return results_folder() / "runs"
 
 
-def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Result:
+def save(result: Result, elf: Path, uart: str, command: tuple[str, ...], log: str | None = None) -> Result:
     """Store a run under its id, replacing an earlier one of the same id; returns it with absolute artifact paths.
+
+    ``log`` is the emulator's own, which ``result.artifacts`` names where there is one.
 
     Raises:
         HarnessError: the folder cannot be written. Nothing half-written is left.
@@ -55,7 +62,10 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...]) -> Resu
             shutil.copyfile(elf, work / ARTIFACTS.elf)
             (work / ARTIFACTS.uart_log).write_text(uart, encoding="utf-8")
             (work / ARTIFACTS.layers_csv).write_text(layers_csv(result), encoding="utf-8")
-            (work / ARTIFACTS.functions_csv).write_text(functions_csv(result), encoding="utf-8")
+            if result.functions is not None:
+                (work / FUNCTIONS_CSV).write_text(functions_csv(result.functions), encoding="utf-8")
+            if log is not None:
+                (work / EMULATOR_LOG).write_text(log, encoding="utf-8")
             (work / _RESULT).write_bytes(result.to_json())
             manifest = Manifest(
                 schema=SCHEMA,
@@ -117,9 +127,8 @@ def load(run: str) -> Result:
         content = (folder / _RESULT).read_bytes()
         schema = msgspec.json.decode(content, type=_Schema).schema
         if schema != SCHEMA:
-            raise BadInputError(
-                f"{folder.name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", "update the harness"
-            )
+            hint = "measure it again" if schema in _OLDER_SCHEMAS else "update the harness"
+            raise BadInputError(f"{folder.name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", hint)
         result = msgspec.json.decode(content, type=Result)
     except FileNotFoundError as error:
         raise BadInputError(f"{folder}: no complete run ({Path(error.filename).name} is missing)") from error
@@ -176,10 +185,16 @@ def manifests() -> tuple[Manifest, ...]:
 
 
 def _absolute(result: Result, folder: Path) -> Result:
-    root = folder.resolve()
+    root, stored = folder.resolve(), result.artifacts
     return msgspec.structs.replace(
         result,
-        artifacts=Artifacts(**{name: str(root / path) for name, path in msgspec.structs.asdict(ARTIFACTS).items()}),
+        artifacts=Artifacts(
+            elf=str(root / stored.elf),
+            uart_log=str(root / stored.uart_log),
+            layers_csv=str(root / stored.layers_csv),
+            functions_csv=None if stored.functions_csv is None else str(root / stored.functions_csv),
+            emulator_log=None if stored.emulator_log is None else str(root / stored.emulator_log),
+        ),
     )
 
 
@@ -189,7 +204,8 @@ def layers_csv(result: Result) -> str:
         [
             layer.index, layer.op, safe_cell(layer.name), "x".join(map(str, layer.output_shape)), layer.instructions,
             f"{layer.share:.6f}", layer.macs, _cell(layer.instructions_per_mac),
-            *(layer.classes[name] for name in isa.CLASSES), layer.output_crc32, layer.output_exact,
+            *("" if layer.classes is None else layer.classes[name] for name in isa.CLASSES),
+            layer.output_crc32, layer.output_exact,
         ]
         for layer in result.layers
     ]  # fmt: skip
@@ -198,11 +214,11 @@ def layers_csv(result: Result) -> str:
     return _csv(header, rows)
 
 
-def functions_csv(result: Result) -> str:
+def functions_csv(functions: tuple[Function, ...]) -> str:
     """One row per function that ran during the inference, the largest first."""
     return _csv(
         ["function", "instructions", "share"],
-        [[safe_cell(item.name), item.instructions, f"{item.share:.6f}"] for item in result.functions],
+        [[safe_cell(item.name), item.instructions, f"{item.share:.6f}"] for item in functions],
     )
 
 

@@ -22,6 +22,18 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
+Renode = Annotated[
+    Path | None,
+    typer.Option("--renode", help="Renode's program, instead of $RENODE or what PATH has.", show_default=False),
+]
+
+
+def choose_renode(path: Path | None) -> None:
+    """Let every start of Renode take this program; None leaves the choice as it is."""
+    if path is not None:
+        os.environ["RENODE"] = str(path)
+
+
 def print_json(value: Any) -> None:
     """Anything that json knows, indented, as the only thing on standard output."""
     write_json(json.dumps(value, indent=1).encode() + b"\n")

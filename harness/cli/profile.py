@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import Json, app, print_json, relative, write_json
-from harness.errors import EXIT_PASS, EXIT_VERDICT_NO
+from harness.cli.app import Json, Renode, app, choose_renode, print_json, relative, write_json
+from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
+
+if TYPE_CHECKING:
+    from harness.result import Result
 
 
 @app.command()
@@ -26,37 +29,56 @@ def run(
         list[Path] | None,
         typer.Option("--input", "-i", help="An .npy file; once for each input of the model.", show_default=False),
     ] = None,
-    emulator: Annotated[str, typer.Option("--emulator", "-e", help="Which emulator runs it.")] = "qemu",
+    emulator: Annotated[
+        str, typer.Option("--emulator", "-e", help="qemu, renode, or both: one firmware, equal to the instruction.")
+    ] = "qemu",
+    renode: Renode = None,
+    max_instructions: Annotated[
+        int | None,
+        typer.Option("--max-instructions", help="Limit of each start of Renode, in instructions.", show_default=False),
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", help="Limit of each start of the emulator, in seconds.")
     ] = 60.0,
     as_json: Json = False,
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
-    from harness.pipeline import run as profile
+    from harness import pipeline
     from harness.report import tables
     from harness.report.progress import Steps
 
+    choose_renode(renode)
+    options: dict[str, Any] = {
+        "kernels": kernels,
+        "optimisation": opt,
+        "fpu": fpu,
+        "input_paths": inputs or (),
+        "time_limit_s": timeout,
+        "command": ("harness", *sys.argv[1:]),
+    }
+    if emulator == "both" and max_instructions is not None:
+        raise BadInputError("QEMU has no limit of instructions", "give --timeout, or --emulator renode")
+    results: list[Result]
     with Steps(quiet=as_json) as steps:
-        result = profile(
-            model,
-            platform,
-            kernels=kernels,
-            optimisation=opt,
-            fpu=fpu,
-            input_paths=inputs or (),
-            emulator=emulator,
-            time_limit_s=timeout,
-            progress=steps,
-            command=("harness", *sys.argv[1:]),
-        )
+        if emulator == "both":
+            results = [*pipeline.run_on_both(model, platform, progress=steps, **options)]
+        else:
+            results = [
+                pipeline.run(
+                    model, platform, emulator=emulator, instruction_limit=max_instructions, progress=steps, **options
+                )
+            ]
+    result = results[0]
     if as_json:
         write_json(result.to_json())
     else:
         console = tables.console()
         console.print(tables.result(result, console))
-        console.print(f"stored in {relative(Path(result.artifacts.elf).parent)}", markup=False, soft_wrap=True)
-    return EXIT_PASS if result.verdict.passed else EXIT_VERDICT_NO
+        if emulator == "both":
+            console.print(tables.agreement(results[0], results[1]))
+        for stored in results:
+            console.print(f"stored in {relative(Path(stored.artifacts.elf).parent)}", markup=False, soft_wrap=True)
+    return EXIT_PASS if all(item.verdict.passed for item in results) else EXIT_VERDICT_NO
 
 
 @app.command()

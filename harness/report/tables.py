@@ -139,8 +139,10 @@ def _heading(shown: Result) -> Text:
     machine = shown.machine
     if machine.stands_in:
         text.append(f"\nran on {machine.name} in its place: same core, other memory map")
-        for note in machine.notes:
-            text.append(f"; {note}")
+    else:
+        text.append(f"\nran on the memory map of {machine.name}")
+    for note in machine.notes:
+        text.append(f"; {note}")
     text.append(f"\ninput: {printable(shown.check.input)}", style="dim")
     return text
 
@@ -205,8 +207,10 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
-def mix(classes: dict[str, int]) -> str:
-    """The largest instruction classes, in per cent."""
+def mix(classes: dict[str, int] | None) -> str:
+    """The largest instruction classes, in per cent; "-" where they are not known."""
+    if classes is None:
+        return "-"
     total = sum(classes.values())
     largest = sorted(((classes[name], name) for name in isa.CLASSES), key=lambda item: -item[0])[:3]
     return "  ".join(f"{name} {100 * count / total:.0f}%" for count, name in largest if count) if total else "-"
@@ -258,6 +262,15 @@ def _exactness(check: CheckPart) -> str:
         reason = printable(check.tflite_micro_reason or "")
         return f"every layer bit-exact (no second opinion: tflite-micro: {reason})"
     return "every layer bit-exact"
+
+
+def agreement(first: Result, second: Result) -> Text:
+    """Two emulators counted the same in every segment."""
+    return Text.assemble(
+        ("EQUAL", "bold green"),
+        f" {first.identity.emulator} {first.identity.emulator_version} and {second.identity.emulator} "
+        f"{second.identity.emulator_version}: the same count in each of {len(first.marks.segments)} segments",
+    )
 
 
 def summary(results: Iterable[Result]) -> RenderableType:

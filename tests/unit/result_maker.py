@@ -121,6 +121,7 @@ def result(layers: tuple[Layer, ...] | None = None, **changes: Any) -> Result:
             cmsis_nn="CMSIS-NN 4.0.0 (bakenn 1.0.0)",
             emulator="qemu",
             emulator_version="7.2.22",
+            machine_description_sha256=None,
             counter="plugin API 1",
             host_compiler="g++ 12.2.0",
             tflite_micro="0",

@@ -168,7 +168,7 @@ def test_json_is_alone_on_standard_output(harness: object) -> None:
     outcome = harness("run", DIGITS, "-p", "stm32l496zg", "-k", "cmsis-nn", "--json")  # type: ignore[operator]
     assert outcome.code == 0
     printed = json.loads(outcome.out)
-    assert printed["schema"] == "tflm-harness/run/1"
+    assert printed["schema"] == "tflm-harness/run/2"
     assert (printed["platform"], printed["emulator"], printed["kernels"]) == ("stm32l496zg", "qemu", "cmsis-nn")
     assert printed["counts"]["total"] == printed["counts"]["overhead"] + sum(
         layer["instructions"] for layer in printed["layers"]

@@ -52,7 +52,7 @@ def test_what_is_stored_is_what_is_loaded(elf: Path, runs: Path) -> None:
     assert {path.name for path in folder.iterdir()} == FILES
     assert stored == store.load(made.run_id)
     assert msgspec.structs.replace(stored, artifacts=made.artifacts) == made
-    for path in msgspec.structs.astuple(stored.artifacts):
+    for path in filter(None, msgspec.structs.astuple(stored.artifacts)):
         assert Path(path).is_absolute()
         assert Path(path).parent == folder
     assert Path(stored.artifacts.elf).read_bytes() == elf.read_bytes()
@@ -210,11 +210,11 @@ def test_runs_are_listed_the_newest_first(elf: Path, runs: Path) -> None:
 def test_a_result_of_a_newer_version_is_refused_even_where_it_could_be_read(elf: Path, runs: Path) -> None:
     run = save(elf)
     file = runs / run.run_id / "result.json"
-    newer = json.loads(file.read_text()) | {"schema": "tflm-harness/run/2"}
-    for content in (newer, {"schema": "tflm-harness/run/2", "all": "new"}):
+    newer = json.loads(file.read_text()) | {"schema": "tflm-harness/run/3"}
+    for content in (newer, {"schema": "tflm-harness/run/3", "all": "new"}):
         file.write_text(json.dumps(content))
         with pytest.raises(
-            BadInputError, match="stored with schema 'tflm-harness/run/2', this version reads"
+            BadInputError, match="stored with schema 'tflm-harness/run/3', this version reads"
         ) as caught:
             store.load(run.run_id)
         assert caught.value.hint == "update the harness"
@@ -226,7 +226,7 @@ DAMAGE = [
     b"[]",
     b"null",
     b"\xff\xfe{}",
-    b'{"schema": "tflm-harness/run/1"}',
+    b'{"schema": "tflm-harness/run/2"}',
     b'{"schema": "\xff"}',
     b"{}" * 2,
 ]
@@ -291,7 +291,7 @@ def test_tables_hold_the_results_numbers(elf: Path) -> None:
         assert {name: int(row[name]) for name in isa.CLASSES} == layer.classes
         assert row["output_shape"] == "1x8x8x16"
     assert [row["instructions_per_mac"] for row in rows] == ["3.0", ""]  # no MACs: nothing, and not 0
-    functions = list(csv.DictReader(io.StringIO(store.functions_csv(made))))
+    functions = list(csv.DictReader(io.StringIO(store.functions_csv(made.functions or ()))))
     assert [int(row["instructions"]) for row in functions] == [990]
 
 
@@ -306,3 +306,24 @@ def test_names_beyond_ascii_are_stored_in_any_locale(elf: Path, runs: Path) -> N
     (folder,) = (path for path in runs.iterdir() if path.is_dir())
     assert "déjà" in (folder / "layers.csv").read_text(encoding="utf-8")
     assert (folder / "uart.log").read_text(encoding="utf-8") == "é"
+
+
+def test_a_run_without_functions_and_with_a_log(elf: Path) -> None:
+    """As of an emulator that counts instructions only."""
+    whole = result_maker.result()
+    made = msgspec.structs.replace(
+        whole,
+        layers=tuple(msgspec.structs.replace(item, classes=None, functions=None) for item in whole.layers),
+        functions=None,
+        counts=msgspec.structs.replace(whole.counts, classes=None),
+        artifacts=msgspec.structs.replace(store.ARTIFACTS, functions_csv=None, emulator_log=store.EMULATOR_LOG),
+    )
+    stored = store.save(made, elf, "", ("harness",), "machine started\n")
+    assert {path.name for path in Path(stored.artifacts.elf).parent.iterdir()} == (FILES - {"functions.csv"}) | {
+        "emulator.log"
+    }
+    assert stored.artifacts.functions_csv is None
+    assert Path(stored.artifacts.emulator_log or "").read_text() == "machine started\n"
+    rows = list(csv.DictReader(io.StringIO(Path(stored.artifacts.layers_csv).read_text())))
+    assert [row["alu"] for row in rows] == ["", ""]
+    assert store.load(stored.run_id) == stored
