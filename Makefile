@@ -17,6 +17,7 @@ lint: ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict harness
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	find firmware harness -type f \( -name '*.c' -o -name '*.cc' -o -name '*.h' \) -exec \
 		.venv/bin/clang-format --dry-run -Werror {} +
 
