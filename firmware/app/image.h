@@ -38,6 +38,7 @@ extern const struct harness_image *firmware_image(void);
 /* The applications; an image's harness_app() calls one of them. Each returns the status to end with. */
 int app_profile(void);
 int app_size_arena(void);
+int app_serve(void);
 
 /* Provided by the image: which application this is. */
 int harness_app(void);

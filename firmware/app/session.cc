@@ -6,9 +6,6 @@
 #include "print.h"
 #include "wire.h"
 
-/* Of the kernel set that is linked in (kernels/ops.cc). */
-extern "C" const char harness_kernels[];
-
 namespace harness {
 namespace {
 

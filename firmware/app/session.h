@@ -1,10 +1,13 @@
-// A model on an interpreter: what both applications share.
+// A model on an interpreter: what the applications share.
 #ifndef HARNESS_SESSION_H_
 #define HARNESS_SESSION_H_
 
 #include "image.h"
 #include "resolver.h"
 #include "tensorflow/lite/micro/micro_interpreter.h"
+
+// Name of the kernel set that is linked in (kernels/ops.cc).
+extern "C" const char harness_kernels[];
 
 namespace harness {
 

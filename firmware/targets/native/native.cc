@@ -1,9 +1,14 @@
-// The host target: model and inputs come from files, all operators are linked in, the console is standard output.
+// The host target: model and inputs come from files, all operators are linked in, the console is standard output, or a
+// descriptor that it has inherited where it serves.
 //
 //   harness-native MODEL DUMP-NODE EXPF [INPUT ...]
+//   harness-native MODEL serve EXPF DESCRIPTOR
 //
 // EXPF is "host" for the host's own expf, "single" for that of devices without an FPU, "single-fused" for that of devices
 // with one of single precision.
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -40,6 +45,8 @@ const harness_op *const kOps[] = {
 // Pages of the arena that nothing touches cost nothing.
 constexpr size_t kArenaBytes = size_t{256} << 20;
 constexpr size_t kMostNodes = 65536;
+bool serves = false;
+int console = STDOUT_FILENO;
 bool single_precision = false;
 bool fused = false;
 uint8_t *arena;
@@ -67,6 +74,9 @@ harness_input ReadFile(const char *path) {
   return {data, size};
 }
 
+// The other side is gone: nobody asks for anything any more.
+void EndOfConsole() { std::exit(serves ? 0 : 3); }
+
 }  // namespace
 
 extern "C" {
@@ -78,17 +88,57 @@ float __real_expf(float x);
 float __wrap_expf(float x) { return single_precision ? single_precision_expf(x, fused) : __real_expf(x); }
 
 const harness_image *firmware_image(void) { return &image; }
-int harness_app(void) { return app_profile(); }
+int harness_app(void) { return serves ? app_serve() : app_profile(); }
 void harness_mark(void) {}
 
 void hal_init(void) {}
-void hal_write(const char *bytes, size_t size) { std::fwrite(bytes, 1, size, stdout); }
-int hal_read(void) { return std::getchar(); }
+
+// Gathers what is written: the application writes a few bytes a call.
+static char gathered[4096];
+static size_t gathered_size = 0;
+
+static void WriteOut(void) {
+  for (size_t at = 0; at < gathered_size;) {
+    ssize_t written = ::write(console, gathered + at, gathered_size - at);
+    if (written > 0) {
+      at += static_cast<size_t>(written);
+    } else if (errno != EINTR) {
+      EndOfConsole();
+    }
+  }
+  gathered_size = 0;
+}
+
+void hal_write(const char *bytes, size_t size) {
+  for (size_t i = 0; i < size; ++i) {
+    if (gathered_size == sizeof gathered) WriteOut();
+    gathered[gathered_size++] = bytes[i];
+  }
+}
+
+// Unlike a UART it waits.
+int hal_read(void) {
+  static unsigned char taken[4096];
+  static ssize_t size = 0, at = 0;
+  if (at == size) {
+    WriteOut();
+    at = 0;
+    do {
+      size = ::read(console, taken, sizeof taken);
+    } while (size < 0 && errno == EINTR);
+    if (size <= 0) EndOfConsole();
+  }
+  return taken[at++];
+}
+
 uint32_t hal_stack_used(void) { return HAL_STACK_UNKNOWN; }
 uint32_t hal_stack_reserved(void) { return HAL_STACK_UNKNOWN; }
 uint8_t *hal_arena(void) { return arena; }
 size_t hal_arena_size(void) { return kArenaBytes; }
-void hal_end(int status) { std::exit(status); }
+void hal_end(int status) {
+  WriteOut();
+  std::exit(status);
+}
 }
 
 int main(int argc, char **argv) {
@@ -96,13 +146,18 @@ int main(int argc, char **argv) {
   fused = std::strcmp(expf_of, "single-fused") == 0;
   single_precision = fused || std::strcmp(expf_of, "single") == 0;
   if (!single_precision && std::strcmp(expf_of, "host") != 0) {
-    std::fprintf(stderr, "usage: %s MODEL DUMP-NODE host|single|single-fused [INPUT ...]\n", argv[0]);
+    std::fprintf(stderr, "usage: %s MODEL DUMP-NODE|serve host|single|single-fused [INPUT ...|DESCRIPTOR]\n", argv[0]);
     return 3;
   }
   arena = static_cast<uint8_t *>(::aligned_alloc(16, kArenaBytes));
   if (arena == nullptr) {
     std::fprintf(stderr, "no memory for an arena of %zu bytes\n", kArenaBytes);
     return 3;
+  }
+  serves = argc == 5 && std::strcmp(argv[2], "serve") == 0;
+  if (serves) {
+    console = std::atoi(argv[4]);
+    --argc;
   }
   for (int i = 4; i < argc; ++i) inputs.push_back(ReadFile(argv[i]));
   image.model = ReadFile(argv[1]).data;
@@ -113,6 +168,6 @@ int main(int argc, char **argv) {
   image.input_count = inputs.size();
   image.crcs = crcs;
   image.node_count = kMostNodes;
-  image.dump_node = std::atoi(argv[2]);
+  image.dump_node = serves ? -1 : std::atoi(argv[2]);
   return firmware_main();
 }
