@@ -41,6 +41,15 @@ class Manifest(Record, frozen=True):
     files: dict[str, str]
 
 
+class Stored(Record, frozen=True):
+    """A run as a list shows it: its folder's name, when it was stored, and its result, or why that cannot be read."""
+
+    run_id: str
+    created: str | None
+    result: Result | None
+    damage: str | None
+
+
 def runs_folder() -> Path:
     """Where runs are kept."""
     return results_folder() / "runs"
@@ -122,7 +131,10 @@ def load(run: str) -> Result:
     Raises:
         BadInputError: there is no such run, or it was stored by a newer version.
     """
-    folder = _find(run)
+    return _read(_find(run))
+
+
+def _read(folder: Path) -> Result:
     try:
         content = (folder / _RESULT).read_bytes()
         schema = msgspec.json.decode(content, type=_Schema).schema
@@ -169,19 +181,22 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def manifests() -> tuple[Manifest, ...]:
-    """The complete runs, the newest first.
+def stored() -> tuple[Stored, ...]:
+    """The complete runs, the newest first; those that cannot be read come last, with the reason."""
+    found = [_stored(folder) for folder in _folders()]
+    return tuple(sorted(found, key=lambda item: (item.damage is None, item.created or "", item.run_id), reverse=True))
 
-    Raises:
-        BadInputError: a manifest that cannot be read.
-    """
-    found = []
-    for folder in _folders():
-        try:
-            found.append(msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BadInputError(f"{folder / _MANIFEST}: {error}", "remove the damaged run's folder") from error
-    return tuple(sorted(found, key=lambda manifest: (manifest.created, manifest.run_id), reverse=True))
+
+def _stored(folder: Path) -> Stored:
+    created = None
+    try:
+        created = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest).created
+        return Stored(run_id=folder.name, created=created, result=_read(folder), damage=None)
+    except BadInputError as error:
+        damage = error.message
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        damage = f"{folder.name}: {_MANIFEST}: {error}"
+    return Stored(run_id=folder.name, created=created, result=None, damage=damage)
 
 
 def _absolute(result: Result, folder: Path) -> Result:

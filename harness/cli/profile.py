@@ -13,6 +13,7 @@ from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
     from harness.result import Result
+    from harness.store import Stored
 
 
 @app.command()
@@ -106,14 +107,30 @@ def list_runs(as_json: Json = False) -> int:
     from harness import store
     from harness.report import tables
 
-    manifests = store.manifests()
+    runs = store.stored()
     if as_json:
-        print_json([{"run_id": item.run_id, "created": item.created} for item in manifests])
-    elif manifests:
-        tables.console().print(tables.runs(manifests))
+        print_json([_listed(item) for item in runs])
+    elif runs:
+        tables.console().print(tables.runs(runs))
     else:
         typer.echo(f"no runs in {relative(store.runs_folder())} yet: harness run MODEL --platform PLATFORM makes one")
     return EXIT_PASS
+
+
+def _listed(item: Stored) -> dict[str, Any]:
+    """A stored run in the list that --json prints; None where it cannot be read."""
+    result = item.result
+    return {
+        "run_id": item.run_id,
+        "created": item.created,
+        "model": result and result.model.file,
+        "platform": result and result.platform,
+        "kernels": result and result.kernels,
+        "emulator": result and result.emulator,
+        "instructions": result and result.counts.total,
+        "passed": result and result.verdict.passed,
+        "damage": item.damage,
+    }
 
 
 @app.command()

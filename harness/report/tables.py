@@ -17,7 +17,7 @@ from rich.text import Text
 from harness import isa
 from harness.records import Platform
 from harness.result import CheckPart, Layer, Result
-from harness.store import Manifest
+from harness.store import Stored
 
 _PLAIN_WIDTH = 160
 _BAR = 10
@@ -291,7 +291,7 @@ def summary(results: Iterable[Result]) -> RenderableType:
                 "flash": f"{item.memory.flash:,}",
                 "arena": f"{item.memory.arena:,}",
                 "stack": f"{item.memory.stack:,}",
-                "verdict": Text("pass", style="green") if item.verdict.passed else Text("fail", style="bold red"),
+                "verdict": _verdict_word(item),
             }
         )
         for item in results
@@ -324,10 +324,28 @@ def platforms(known: Iterable[Platform]) -> RenderableType:
     return _Table(columns, rows)
 
 
-def runs(manifests: Iterable[Manifest]) -> RenderableType:
+def runs(stored: Iterable[Stored]) -> RenderableType:
     """Stored runs, as given."""
-    rows = [
-        _Row({"stored": f"{datetime.fromisoformat(item.created).astimezone():%Y-%m-%d %H:%M}", "run": item.run_id})
-        for item in manifests
-    ]
-    return _Table([_Column("stored"), _Column("run", least=20, wraps=True)], rows)
+    columns = [
+        _Column("stored", spare=1), _Column("model", least=8, spare=2), _Column("instructions", right=True, spare=4),
+        _Column("verdict", spare=3), _Column("run", least=20, wraps=True),
+    ]  # fmt: skip
+    return _Table(columns, (_Row(_stored_cells(item)) for item in stored))
+
+
+def _stored_cells(item: Stored) -> dict[str, str | Text]:
+    cells: dict[str, str | Text] = {"run": item.run_id}
+    if item.created is not None:
+        cells["stored"] = f"{datetime.fromisoformat(item.created).astimezone():%Y-%m-%d %H:%M}"
+    if item.result is None:
+        cells["verdict"] = Text("unreadable", style="bold red")
+        cells["run"] = item.damage or item.run_id
+    else:
+        cells["model"] = item.result.model.file
+        cells["instructions"] = f"{item.result.counts.total:,}"
+        cells["verdict"] = _verdict_word(item.result)
+    return cells
+
+
+def _verdict_word(shown: Result) -> Text:
+    return Text("pass", style="green") if shown.verdict.passed else Text("fail", style="bold red")

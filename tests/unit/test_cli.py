@@ -218,7 +218,7 @@ def test_a_fault_of_the_harness_is_exit_3(harness: object, monkeypatch: pytest.M
     def broken() -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr("harness.store.manifests", broken)
+    monkeypatch.setattr("harness.store.stored", broken)
     outcome = harness("list")  # type: ignore[operator]
     assert outcome.code == 3
     assert "planted" in outcome.err and "this is a fault of the harness" in outcome.err

@@ -79,7 +79,7 @@ def test_the_same_run_again_has_the_same_bytes(elf: Path, runs: Path) -> None:
 def test_the_manifest_names_every_other_file_with_its_hash(elf: Path, runs: Path) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     run = save(elf)
-    (manifest,) = store.manifests()
+    manifest = msgspec.json.decode((runs / run.run_id / "manifest.json").read_bytes(), type=store.Manifest)
     assert (manifest.schema, manifest.run_id, manifest.command) == (
         SCHEMA,
         run.run_id,
@@ -158,7 +158,7 @@ def test_a_results_folder_that_cannot_be_made(elf: Path, results: Path) -> None:
 def test_an_interrupted_run_is_none(elf: Path, runs: Path) -> None:
     run = save(elf)
     (runs / run.run_id / "manifest.json").unlink()
-    assert store.manifests() == ()
+    assert store.stored() == ()
     with pytest.raises(BadInputError, match=f"no stored run '{run.run_id}'"):
         store.load(run.run_id)
 
@@ -193,7 +193,7 @@ def test_runs_that_are_not_found(elf: Path, wanted: str, message: str) -> None:
 
 
 def test_no_runs_at_all() -> None:
-    assert store.manifests() == ()
+    assert store.stored() == ()
     with pytest.raises(BadInputError, match="no stored run 'x'"):
         store.load("x")
 
@@ -204,7 +204,9 @@ def test_runs_are_listed_the_newest_first(elf: Path, runs: Path) -> None:
         save(elf, named(name))
         manifest = runs / name / "manifest.json"
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"created": created}))
-    assert [manifest.run_id for manifest in store.manifests()] == ["b", "c", "a"]
+    assert [item.run_id for item in store.stored()] == ["b", "c", "a"]
+    assert store.stored()[0].created == "2026-03-01T00:00:00+00:00"
+    assert store.stored()[0].result == store.load("b")
 
 
 def test_a_result_of_a_newer_version_is_refused_even_where_it_could_be_read(elf: Path, runs: Path) -> None:
@@ -241,12 +243,14 @@ def test_a_damaged_result_is_refused_by_name(elf: Path, runs: Path, content: byt
 
 
 @pytest.mark.parametrize("content", DAMAGE)
-def test_a_damaged_manifest_is_refused_by_name(elf: Path, runs: Path, content: bytes) -> None:
-    run = save(elf)
-    (runs / run.run_id / "manifest.json").write_bytes(content)
-    with pytest.raises(BadInputError, match=rf"{run.run_id}/manifest\.json: .*") as caught:
-        store.manifests()
-    assert caught.value.hint == "remove the damaged run's folder"
+@pytest.mark.parametrize("name", ["manifest.json", "result.json"])
+def test_a_damaged_run_is_listed_last_with_the_reason(elf: Path, runs: Path, name: str, content: bytes) -> None:
+    save(elf, named("z"))
+    save(elf, named("a"))
+    (runs / "z" / name).write_bytes(content)
+    whole, damaged = store.stored()
+    assert (whole.run_id, whole.damage, damaged.run_id, damaged.result) == ("a", None, "z", None)
+    assert name in (damaged.damage or "")
 
 
 def test_a_run_without_its_result(elf: Path, runs: Path) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console, RenderableType
 from harness import isa, platforms
 from harness.report import doctor, tables
 from harness.result import Result
-from harness.store import Manifest
+from harness.store import Stored
 
 LONG_ID = "a-network-with-quite-a-long-name-of-its-own-stm32l4r5zi-reference-Ofast-nofpu-0123456789ab"
 HOSTILE = "[bold]x[/bold] [/] [link=http://x.test]y :smile: \x1b[2J\x1b]0;title\x07 a\nb\rc.tflite"
@@ -110,15 +110,15 @@ ODD = result_maker.result(
     platform="[red]board",
 )
 RESULTS = {"ordinary": ORDINARY, "large": LARGE, "odd": ODD}
-MANIFESTS = [
-    Manifest(schema="s", run_id=name, created="2026-01-02T03:04:05+00:00", command=(), files={})
+STORED = [
+    Stored(run_id=name, created="2026-01-02T03:04:05+00:00", result=ORDINARY, damage=None)
     for name in ("kws-rp2040", LONG_ID, "[bold]x[/]")
-]
+] + [Stored(run_id="torn", created=None, result=None, damage="torn: manifest.json: [red]is[/] truncated")]
 EVERYTHING: dict[str, RenderableType | Callable[[Console], RenderableType]] = {
     **{name: result_of(run) for name, run in RESULTS.items()},
     "summary": tables.summary(RESULTS.values()),
     "platforms": tables.platforms(platforms.all()),
-    "runs": tables.runs(MANIFESTS),
+    "runs": tables.runs(STORED),
     "no runs": tables.runs([]),
 }
 
@@ -218,7 +218,9 @@ def test_names_are_text_and_not_markup_or_commands_to_the_terminal(show: Show) -
         assert "\x1b" not in shown
         assert "\r" not in shown
     assert "[red]board" in show(tables.summary([ODD]), 120)
-    assert "[bold]x[/]" in show(tables.runs(MANIFESTS), 120)
+    shown = show(tables.runs(STORED), 160)
+    assert "[bold]x[/]" in shown
+    assert "unreadable" in shown and "torn: manifest.json: [red]is[/] truncated" in shown
 
 
 def test_a_name_that_the_encoding_lacks_is_no_error(show: Show) -> None:
@@ -252,7 +254,7 @@ def test_what_stands_around_the_table(show: Show) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_run_id_can_be_read_in_full(show: Show, width: int) -> None:
-    for what in (result_of(LARGE), tables.runs(MANIFESTS)):
+    for what in (result_of(LARGE), tables.runs(STORED)):
         assert LONG_ID in "".join(show(what, width).split())
 
 
