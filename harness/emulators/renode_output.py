@@ -1,0 +1,170 @@
+"""What a run of Renode printed, as counts, or as the one error that it means.
+
+Renode's exit code is 0 whether it ran, refused a script or met a fault: only its output tells. Lines of its monitor
+carry stray carriage returns, and its own output may come between them, so nothing is looked for at a line's start.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from pathlib import Path
+
+from harness.emulators.uart_log import last_line
+from harness.errors import EmulationError
+from harness.records import Record
+
+MARK = re.compile(r"\bMARK (\d+);")
+_END = re.compile(r"\bEND (\d+);")
+_STOPPED = re.compile(r"STOPPED\s+0x([0-9A-Fa-f]+)\s+0x([0-9A-Fa-f]+)")
+_SCRIPT_ENDED = "SCRIPT-END"
+_LOG_PART = 64 * 1024
+_DETAIL_LINES = 30
+_KNOWN_GOOD = "the machine descriptions are made for Renode 1.16.1"
+
+
+class Output(Record, frozen=True):
+    """Everything that a run left behind.
+
+    ``stopped_by`` says why the harness ended it, one of the names below, or is None where it ended by itself;
+    ``machine`` is the platform's name, and ``instructions`` and ``seconds`` are the run's limits.
+    """
+
+    returncode: int
+    stdout: str
+    stderr: str
+    log: str
+    uart: str
+    stopped_by: str | None
+    machine: str
+    instructions: int
+    seconds: float
+
+
+END_MARK, STOP_TEXT, LOG_SIZE, TIME_LIMIT = "end mark", "stop text", "log size", "time limit"
+
+
+class Counts(Record, frozen=True):
+    """Executed instructions of each segment in order, and what ended the run ("end mark" or "stop text")."""
+
+    segments: tuple[int, ...]
+    ended_by: str
+
+
+def ended(text: str) -> bool:
+    """Whether the firmware reached its end mark."""
+    return _END.search(text) is not None
+
+
+def counts(output: Output) -> Counts:
+    """The run's segments. Where a stop text ended it, the last one, which no mark closed, is left out.
+
+    Raises:
+        EmulationError: the run failed; one kind of failure has one message.
+    """
+    failed_hook = re.search(r"\[ERROR\] cpu: (Python runtime error: [^\r\n]*)", output.log)
+    if failed_hook:
+        raise _error(output, f"a mark could not be counted on {output.machine}: {failed_hook[1]}", _KNOWN_GOOD)
+    marks = [int(count) for count in MARK.findall(output.stdout)]
+    end = _END.search(output.stdout)
+    if end is None and output.stopped_by != STOP_TEXT:
+        raise _failure(output)
+    borders = [0, *marks] if end is None else [0, *marks, int(end[1])]
+    segments = tuple(after - before for before, after in itertools.pairwise(borders))
+    if any(segment < 0 for segment in segments):
+        raise _error(output, f"Renode's counts at the marks fall, so they are not exact: {borders[1:][:20]}", None)
+    return Counts(segments=segments, ended_by=STOP_TEXT if end is None else END_MARK)
+
+
+def read_log(path: Path) -> str:
+    """A log file's text; of a long one the first and the last part."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= 2 * _LOG_PART:
+                return file.read().decode(errors="replace")
+            first = file.read(_LOG_PART)
+            file.seek(-_LOG_PART, 2)
+            last = file.read(_LOG_PART)
+    except FileNotFoundError:
+        return ""
+    left_out = f"\n... ({size - 2 * _LOG_PART} bytes left out) ...\n"
+    return first.decode(errors="replace") + left_out + last.decode(errors="replace")
+
+
+def _failure(output: Output) -> EmulationError:
+    """The error for a run without an end mark."""
+    abort = re.search(r"CPU abort \[PC=(0x[0-9A-Fa-f]+)\]:? ?([^\r\n]*)", output.log)
+    if abort:
+        return _error(output, f"the core stopped on {output.machine} at PC {abort[1]}: {abort[2]}", _last(output))
+    if output.stopped_by == LOG_SIZE:
+        return _flooded(output)
+    if output.stopped_by == TIME_LIMIT:
+        message = f"the firmware did not end within {output.seconds:g} s on {output.machine}"
+        return _error(output, message, _last(output))
+    if _SCRIPT_ENDED in output.stdout:
+        return _at_limit(output)
+    return _refusal(output) or _death(output)
+
+
+def _at_limit(output: Output) -> EmulationError:
+    """The script ran to its end: the virtual time for the limit's instructions passed."""
+    where = _STOPPED.search(output.stdout)
+    if where is None:
+        return _error(output, f"Renode does not say where the firmware stands on {output.machine}", _KNOWN_GOOD)
+    executed, pc = int(where[1], 16), int(where[2], 16)
+    if executed >= output.instructions:
+        message = f"the firmware did not end within {output.instructions} instructions on {output.machine}"
+        return _error(output, f"{message}; it is at {pc:#x}", _last(output))
+    message = f"the firmware stands still at {pc:#x} after {executed} instructions on {output.machine}"
+    return _error(output, f"{message}: it waits for an interrupt, or branches to itself", _last(output))
+
+
+def _flooded(output: Output) -> EmulationError:
+    warnings = re.findall(r"\[WARNING\] ([^\r\n]*)", output.log)
+    message = f"the firmware floods Renode's log on {output.machine}"
+    if not warnings:
+        return _error(output, message, _last(output))
+    hint = "accesses where nothing is go on unhindered: a stack that ran over, or a wild pointer?"
+    return _error(output, f"{message}: {warnings[-1]}", f"{hint} {_last(output)}")
+
+
+def _refusal(output: Output) -> EmulationError | None:
+    """Renode refused the script or the description of the machine."""
+    text = output.stdout.replace("\r", "")
+    description = re.search(r"Error (E\d+): ([^\n]*)", text)
+    if description:
+        place = re.search(r"At (\S[^\n]*:\d+:\d+):", text)
+        where = f" at {place[1]}" if place else ""
+        message = f"Renode refuses its description of {output.machine}{where}: {description[2]} ({description[1]})"
+        return _error(output, message, _KNOWN_GOOD)
+    command = re.search(r"There was an error executing command '([^\n]*)'\n([^\n]*)", text)
+    if command:
+        message = f"Renode refuses a command of its script: {command[2].strip()}: {command[1]}"
+        return _error(output, message, _KNOWN_GOOD)
+    for sign in ("No such command or device: ", "Could not tokenize here:", "Unexpected options detected: "):
+        said = re.search(rf"{sign}[^\n]*(?:\n[^\n]+)?", text)
+        if said:
+            return _error(output, f"Renode refuses its script: {' '.join(said[0].split())}", _KNOWN_GOOD)
+    return None
+
+
+def _death(output: Output) -> EmulationError:
+    """Renode ended in the middle."""
+    fatal = re.search(r"Fatal error:\s*([^\r\n]*)", output.stderr)
+    if fatal:
+        return _error(output, f"Renode died on {output.machine}: {fatal[1]}", _KNOWN_GOOD)
+    code = output.returncode
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    message = f"Renode ended on {output.machine} before the firmware did ({how}), without a message"
+    return _error(output, message, f"it was ended from outside, or crashed; {_last(output)}")
+
+
+def _last(output: Output) -> str:
+    return last_line(output.uart)
+
+
+def _error(output: Output, message: str, hint: str | None) -> EmulationError:
+    parts = (output.stdout, output.stderr, output.log)
+    tails = ["\n".join(part.replace("\r", "").split("\n")[-_DETAIL_LINES:]).strip() for part in parts]
+    return EmulationError(message, hint, "\n".join(tail for tail in tails if tail) or None)
