@@ -10,6 +10,7 @@
  * on purpose, its arguments changed between API 2 and 3.
  *
  * Arguments: out=FILE  mark=ADDRESS  [end=ADDRESS]   (numbers as strtoull reads them, no Thumb bit)
+ *            live=on   FILE is a pipe: each segment is written as soon as it ends, and QEMU ends when the reader does
  *            probe=on  QEMU exits with 0 at once: it accepts this plugin
  * The format of FILE is described in counts.py.
  *
@@ -29,6 +30,8 @@
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -228,6 +231,7 @@ enum { SECTION_BLOCKS = 1, SECTION_IO = 2, SECTION_SEGMENT = 3, SECTION_END = 4 
 enum { ENDED_AT_ADDRESS = 1, ENDED_BY_EXIT = 2 };
 
 static FILE *file;
+static bool live;
 static uint64_t *words;
 static size_t words_used, words_capacity;
 
@@ -304,6 +308,7 @@ static uint64_t mark_address, end_address;
 static void at_mark(unsigned vcpu, void *user) {
   (void)vcpu;
   if (file) write_segment();
+  if (file && live && fflush(file)) die("writing the counts");
   segment_start = mark_address;
   *value(&entries, (size_t)(uintptr_t)user) += 1;
 }
@@ -344,12 +349,33 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   if (length == 1) watch_single(tb);
 }
 
+/* Firmware that serves never ends by itself: without this, QEMU would go on where its starter was killed. */
+static void *watch_reader(void *user) {
+  (void)user;
+  struct pollfd reader = {.fd = fileno(file), .events = 0};
+  while (poll(&reader, 1, -1) < 0 && errno == EINTR) {
+  }
+  _exit(1);
+}
+
+static void start_watching(void) {
+  sigset_t all, before;
+  pthread_t thread;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* QEMU's own threads take the signals */
+  errno = pthread_create(&thread, NULL, watch_reader, NULL);
+  if (errno) die("watching the reader");
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
   const char *out = NULL;
   bool has_mark = false;
   for (int i = 0; i < argc; i++) {
     if (strcmp(argv[i], "probe=on") == 0) _exit(0);
-    if (strncmp(argv[i], "out=", 4) == 0) {
+    if (strcmp(argv[i], "live=on") == 0) {
+      live = true;
+    } else if (strncmp(argv[i], "out=", 4) == 0) {
       out = argv[i] + 4;
     } else if (strncmp(argv[i], "mark=", 5) == 0) {
       mark_address = strtoull(argv[i] + 5, NULL, 0);
@@ -376,6 +402,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
   if (fwrite(magic, sizeof magic, 1, file) != 1 || fwrite(&format, sizeof format, 1, file) != 1) {
     die("writing the counts");
   }
+  if (live) start_watching();
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_atexit_cb(id, at_exit, NULL);
   return 0;

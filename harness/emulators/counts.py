@@ -1,18 +1,18 @@
-"""Reader of the file that counter.c writes, and the one place that describes it.
+"""Reader of what counter.c writes, to a file or to a pipe, and the one place that describes it.
 
-The file is a sequence of little-endian 64-bit words: the eight bytes ``TFLMCNT\\0``, the format's version (1), then
+It is a sequence of little-endian 64-bit words: the eight bytes ``TFLMCNT\\0``, the format's version (1), then
 sections, each of them its kind, the number of words that follow, and these words:
 
 =======  ==========  ===================================================================================================
 kind     name        words
 =======  ==========  ===================================================================================================
 1        BLOCKS      address and instructions of each block that is new since the last such section; blocks are numbered
-                     in this order over the whole file
+                     in this order from the start
 2        IO          address and accesses of each instruction that QEMU ran alone because it accesses a device, in the
                      segment that follows
 3        SEGMENT     the address of the mark that began the segment (0: reset), then number and entries of each block
                      that was entered
-4        END         1: reached the end's address, 2: QEMU ended otherwise. A file without it is incomplete
+4        END         1: reached the end's address, 2: QEMU ended otherwise. Without it a file is incomplete
 =======  ==========  ===================================================================================================
 
 Repeated entries: where a block is abandoned before an instruction that accesses a device, QEMU (10.0 does so, 7.2 does
@@ -24,6 +24,7 @@ page, and before a mark or the end's address, where the plugin divides blocks.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,69 +50,131 @@ class Counts(Record, frozen=True, eq=False):
     ended_by: str
 
 
-def read(path: Path, after: Callable[[int], int | None], boundaries: frozenset[int]) -> Counts:
-    """Read the file that the plugin wrote.
+class Reader:
+    """Takes the plugin's words as they come, and gives out segments.
 
     Args:
-        path: the file.
         after: where a block goes on after the load or store at an address, None if it ends there; called only for
             instructions that ran alone.
         boundaries: addresses of the mark and the end, where the plugin divides blocks itself.
-
-    Raises:
-        EmulationError: the file is missing, of another format or incomplete, or repeated entries cannot be taken off.
+        name: what the words come from, for messages.
     """
-    import numpy as np
 
-    try:
-        words = np.fromfile(path, dtype="<i8")
-    except FileNotFoundError:
-        raise EmulationError("the counting plugin wrote no counts") from None
-    if len(words) < 2 or int(words[0]) != _MAGIC or int(words[1]) != _FORMAT:
-        raise EmulationError(f"{path} does not hold counts in format {_FORMAT}")
-    blocks: list[IntArray] = []
-    segments: list[tuple[dict[int, int], IntArray]] = []
-    accesses: dict[int, int] = {}
-    ended_by = None
-    at = 2
-    while at + 2 <= len(words):
-        kind, length = int(words[at]), int(words[at + 1])
-        payload = words[at + 2 : at + 2 + length]
-        at += 2 + length
-        if len(payload) != length:
-            break
+    def __init__(self, after: Callable[[int], int | None], boundaries: frozenset[int], name: str) -> None:
+        self.ended_by: str | None = None
+        """"end mark" or "exit"; None: more may follow."""
+        self.begun = False
+        """Whether the words that identify the format have been read."""
+        self._after = after
+        self._boundaries = boundaries
+        self._name = name
+        self._pending = b""
+        self._blocks: list[IntArray] = []
+        self._accesses: dict[int, int] = {}
+        self._segments: deque[tuple[dict[int, int], IntArray]] = deque()
+        self._taken = 0
+
+    @property
+    def ready(self) -> int:
+        """How many segments are there to be taken."""
+        return len(self._segments)
+
+    def feed(self, data: bytes) -> None:
+        """Take some bytes.
+
+        Raises:
+            EmulationError: they are of another format, or tell of an access that cannot be counted exactly.
+        """
+        import numpy as np
+
+        self._pending += data
+        words = np.frombuffer(self._pending, dtype="<i8", count=len(self._pending) // 8)
+        at = 0
+        if not self.begun and len(words) >= 2:
+            if int(words[0]) != _MAGIC or int(words[1]) != _FORMAT:
+                raise EmulationError(f"{self._name} does not hold counts in format {_FORMAT}")
+            self.begun = True
+            at = 2
+        while self.begun and at + 2 <= len(words):
+            kind, length = int(words[at]), int(words[at + 1])
+            payload = words[at + 2 : at + 2 + length]
+            if len(payload) != length:
+                break
+            self._section(kind, payload)
+            at += 2 + length
+        self._pending = self._pending[8 * at :]
+
+    def _section(self, kind: int, payload: IntArray) -> None:
         if kind == _BLOCKS:
-            blocks.append(payload.reshape(-1, 2))
+            self._blocks.append(payload.reshape(-1, 2))
         elif kind == _IO:
-            accesses = alone(payload.reshape(-1, 2), after, boundaries)
+            self._accesses = alone(payload.reshape(-1, 2), self._after, self._boundaries)
         elif kind == _SEGMENT:
-            segments.append((accesses, payload[1:].reshape(-1, 2)))
-            accesses = {}
+            self._segments.append((self._accesses, payload[1:].reshape(-1, 2)))
+            self._accesses = {}
         elif kind == _END:
-            ended_by = _ENDED_BY[int(payload[0])]
+            self.ended_by = _ENDED_BY[int(payload[0])]
         else:
-            raise EmulationError(f"{path} holds a section of unknown kind {kind}")
-    if ended_by is None:
-        raise EmulationError(f"the counts are incomplete: {path} ends in the middle", "is the disk full?")
-    table = np.concatenate(blocks) if blocks else np.zeros((0, 2), dtype=np.int64)
-    addresses, instructions = table[:, 0].copy(), table[:, 1].copy()
-    counted = []
-    for number, (repeats, entries) in enumerate(segments):
-        executions = np.zeros(len(table), dtype=np.int64)
+            raise EmulationError(f"{self._name} holds a section of unknown kind {kind}")
+
+    def blocks(self) -> IntArray:
+        """Address and instructions of each block so far: int64, blocks x 2."""
+        import numpy as np
+
+        if len(self._blocks) != 1:
+            self._blocks = [np.concatenate(self._blocks) if self._blocks else np.zeros((0, 2), dtype=np.int64)]
+        return self._blocks[0]
+
+    def take(self, count: int) -> tuple[Segment, ...]:
+        """The next segments, as many as are asked for and ready.
+
+        Raises:
+            EmulationError: repeated entries of one cannot be taken off.
+        """
+        return tuple(self._take() for _ in range(min(count, len(self._segments))))
+
+    def _take(self) -> Segment:
+        import numpy as np
+
+        repeats, entries = self._segments.popleft()
+        addresses, instructions = self.blocks().T
+        executions = np.zeros(len(addresses), dtype=np.int64)
         executions[entries[:, 0]] = entries[:, 1]
         # QEMU may be stopped between an instruction that ran alone and the rest of its block: only at a mark or at
         # the end's address is the place in the code defined, and must everything be accounted for.
-        defined = number + 1 < len(segments) or ended_by == "end mark"
+        defined = bool(self._segments) or self.ended_by != "exit"
         for address, times in repeats.items():
             left = take_off(executions, np.flatnonzero(addresses == address), times)
             if left and defined:
                 raise EmulationError(
-                    f"segment {number} cannot be counted exactly: QEMU left the block before {address:#x} {times} times"
-                    f" for a device access, and came back {times - left} times"
+                    f"segment {self._taken} cannot be counted exactly: QEMU left the block before {address:#x} {times}"
+                    f" times for a device access, and came back {times - left} times"
                 )
-        counted.append(Segment(instructions=int(executions @ instructions), executions=executions))
+        self._taken += 1
+        return Segment(instructions=int(executions @ instructions), executions=executions)
+
+
+def read(path: Path, after: Callable[[int], int | None], boundaries: frozenset[int]) -> Counts:
+    """Read the file that the plugin wrote; the other arguments are those of ``Reader``.
+
+    Raises:
+        EmulationError: the file is missing, of another format or incomplete, or repeated entries cannot be taken off.
+    """
+    reader = Reader(after, boundaries, str(path))
+    try:
+        reader.feed(path.read_bytes())
+    except FileNotFoundError:
+        raise EmulationError("the counting plugin wrote no counts") from None
+    if not reader.begun:
+        raise EmulationError(f"{path} does not hold counts in format {_FORMAT}")
+    if reader.ended_by is None:
+        raise EmulationError(f"the counts are incomplete: {path} ends in the middle", "is the disk full?")
+    addresses, instructions = reader.blocks().T.copy()
     return Counts(
-        block_addresses=addresses, block_instructions=instructions, segments=tuple(counted), ended_by=ended_by
+        block_addresses=addresses,
+        block_instructions=instructions,
+        segments=reader.take(reader.ready),
+        ended_by=reader.ended_by,
     )
 
 

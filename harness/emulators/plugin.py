@@ -20,7 +20,7 @@ SOURCE = Path(__file__).with_name("counter.c")
 # 1: the interface up to QEMU 8.2; 2: from QEMU 9.0, whose functions used here are unchanged in 10.0 (API 4, which
 # accepts 2). A QEMU refuses what it does not speak when it loads the plugin.
 API_VERSIONS = (1, 2)
-_FLAGS = ("-std=c11", "-O2", "-Wall", "-shared", "-fPIC", "-fvisibility=hidden")
+_FLAGS = ("-std=c11", "-O2", "-Wall", "-shared", "-fPIC", "-pthread", "-fvisibility=hidden")
 
 
 class Plugin(Record, frozen=True):

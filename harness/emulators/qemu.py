@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from harness import process
 from harness.emulators import counts, plugin
+from harness.emulators.console import Console
 from harness.emulators.thumb import Code
+from harness.emulators.uart_log import StopText, last_line
 from harness.errors import EmulationError
-from harness.records import EmulatorInfo, Job, Trace
+from harness.records import EmulatorInfo, Job, Segment, Trace
 
 
 def run(job: Job) -> Trace:
@@ -26,50 +28,33 @@ def run(job: Job) -> Trace:
         EmulationError: QEMU refuses the plugin, died, or did not end within the time limit, or the counts are not
             complete and exact.
     """
-    if job.machine.qemu is None:
-        raise EmulationError(f"QEMU has no machine {job.machine.name}", "harness platforms names those that stand in")
+    machine = _machine(job)
     qemu = plugin.find_qemu()
     counter = plugin.get(qemu)
     counts_file = job.work.resolve() / "counts.bin"
     uart_log = job.uart_log.resolve()
     for old in (counts_file, uart_log):
         old.unlink(missing_ok=True)
-    mark = job.mark_address & ~1
-    end = None if job.end_address is None else job.end_address & ~1
-    plugin_options = f"{plugin.escaped(counter.path)},out={plugin.escaped(counts_file)},mark={mark:#x}"
-    if end is not None:
-        plugin_options += f",end={end:#x}"
     finished = process.run(
-        [
-            *(qemu, "-M", job.machine.qemu, "-nographic", "-monitor", "none", "-nic", "none", "-no-reboot"),
-            *("-serial", f"file:{uart_log}", "-kernel", job.elf.resolve(), "-plugin", plugin_options),
-        ],
+        [*_command(job, qemu, counter, counts_file), "-serial", f"file:{uart_log}"],
         time_limit_s=job.time_limit_s,
-        stop_when=_stop_text_seen(uart_log, job.stop_texts) if job.stop_texts else None,
+        stop_when=StopText(uart_log, job.stop_texts) if job.stop_texts else None,
     )
     uart = uart_log.read_bytes().decode(errors="replace") if uart_log.exists() else ""
     if finished.timed_out:
-        raise EmulationError(
-            f"the firmware did not end within {job.time_limit_s:g} s on {job.machine.qemu}", _last_line(uart)
-        )
+        raise EmulationError(f"the firmware did not end within {job.time_limit_s:g} s on {machine}", last_line(uart))
     if finished.returncode != 0:
-        raise _death(finished, job.machine.qemu, uart)
-    boundaries = frozenset({mark} if end is None else {mark, end})
-    counted = counts.read(counts_file, Code(job.elf).after_access, boundaries)
+        raise _death(finished, machine, uart)
+    counted = counts.read(counts_file, Code(job.elf).after_access, _boundaries(job))
     ended_by = "stop text" if finished.stopped else counted.ended_by
-    if ended_by == "exit" and end is not None:
+    if ended_by == "exit" and job.end_address is not None:
         raise EmulationError(
-            f"QEMU ended before the firmware reached its end mark at {end:#x}: the firmware reset the machine,"
-            " or QEMU was ended from outside",
-            _last_line(uart),
+            f"QEMU ended before the firmware reached its end mark at {job.end_address & ~1:#x}: the firmware reset the"
+            " machine, or QEMU was ended from outside",
+            last_line(uart),
         )
     return Trace(
-        emulator=EmulatorInfo(
-            name="qemu",
-            version=counter.qemu_version,
-            machine=job.machine.qemu,
-            counter=f"tcg-plugin api {counter.api}",
-        ),
+        emulator=_info(machine, counter),
         block_addresses=counted.block_addresses,
         block_instructions=counted.block_instructions,
         segments=counted.segments,
@@ -78,26 +63,106 @@ def run(job: Job) -> Trace:
     )
 
 
-def _stop_text_seen(uart_log: Path, texts: tuple[bytes, ...]) -> Callable[[], bool]:
-    """A condition, to be polled: one of the texts is in the log, and nothing was added since the last poll."""
-    size_before = -1
+def open(job: Job) -> QemuSession:
+    """Start the firmware and leave it running; its console is a socket pair, so it has neither a path nor a port.
 
-    def seen() -> bool:
-        nonlocal size_before
-        with contextlib.suppress(FileNotFoundError):  # QEMU has not started yet
-            size = uart_log.stat().st_size
-            if size == size_before:
-                content = uart_log.read_bytes()
-                return any(text in content for text in texts)
-            size_before = size
-        return False
+    ``job.uart_log`` and ``job.stop_texts`` are not used. ``job.time_limit_s`` bounds how long a write waits.
 
-    return seen
+    Raises:
+        MissingToolError, BuildError, EmulationError: as ``run``; that QEMU died at once shows at the first read.
+    """
+    return QemuSession(job)
 
 
-def _last_line(uart: str) -> str:
-    lines = [line for line in uart.splitlines() if line.strip()]
-    return f"the last line on its UART: {lines[-1].strip()[:200]}" if lines else "it printed nothing on its UART"
+class QemuSession:
+    """Firmware that is running on QEMU: a ``harness.emulators.Session``."""
+
+    def __init__(self, job: Job) -> None:
+        machine = _machine(job)
+        qemu = plugin.find_qemu()
+        counter = plugin.get(qemu)
+        self._info = _info(machine, counter)
+        self._counts = counts.Reader(Code(job.elf).after_access, _boundaries(job), "the pipe of counts")
+        ours, theirs = os.pipe()
+
+        def start(console: int) -> process.Running:
+            options = [*_command(job, qemu, counter, Path(f"/proc/self/fd/{theirs}"), live=True)]
+            options += ["-chardev", f"socket,id=console,fd={console}", "-serial", "chardev:console"]
+            return process.Running(options, pass_fds=(console, theirs))
+
+        try:
+            self._console = Console(
+                start,
+                pipes={ours: self._counts.feed},
+                patience_s=job.time_limit_s,
+                death=lambda finished, tail: _session_death(finished, machine, tail),
+            )
+        finally:
+            os.close(theirs)
+
+    @property
+    def info(self) -> EmulatorInfo:
+        return self._info
+
+    def write(self, data: bytes) -> None:
+        self._console.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        return self._console.read(timeout_s)
+
+    def segments(self, count: int, timeout_s: float) -> tuple[Segment, ...]:
+        if not self._console.wait(lambda: self._counts.ready >= count, timeout_s):
+            self._console.require_alive()
+            raise EmulationError(
+                f"{self._counts.ready} of {count} segments were counted within {timeout_s:g} s on {self._info.machine}"
+            )
+        return self._counts.take(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self._console.close()
+
+
+def _machine(job: Job) -> str:
+    if job.machine.qemu is None:
+        raise EmulationError(f"QEMU has no machine {job.machine.name}", "harness platforms names those that stand in")
+    return job.machine.qemu
+
+
+def _command(
+    job: Job, qemu: Path, counter: plugin.Plugin, counts_file: Path, live: bool = False
+) -> tuple[str | Path, ...]:
+    """QEMU, its machine, the firmware and the counter; the console is missing."""
+    options = f"{plugin.escaped(counter.path)},out={plugin.escaped(counts_file)},mark={job.mark_address & ~1:#x}"
+    if job.end_address is not None:
+        options += f",end={job.end_address & ~1:#x}"
+    if live:
+        options += ",live=on"
+    return (
+        *(qemu, "-M", _machine(job), "-nographic", "-monitor", "none", "-nic", "none", "-no-reboot"),
+        *("-kernel", job.elf.resolve(), "-plugin", options),
+    )
+
+
+def _boundaries(job: Job) -> frozenset[int]:
+    return frozenset(address & ~1 for address in (job.mark_address, job.end_address) if address is not None)
+
+
+def _info(machine: str, counter: plugin.Plugin) -> EmulatorInfo:
+    return EmulatorInfo(
+        name="qemu", version=counter.qemu_version, machine=machine, counter=f"tcg-plugin api {counter.api}"
+    )
+
+
+def _session_death(finished: process.Finished, machine: str, tail: bytes) -> EmulationError:
+    """The error for a QEMU that ended while somebody was talking to the firmware."""
+    lines = re.split(rb"[\0\n]", tail)
+    text = "\n".join(line.decode() for line in lines if line.isascii() and line.decode().isprintable())
+    if finished.returncode != 0:
+        return _death(finished, machine, text)
+    return EmulationError(f"the firmware ended, or reset itself, on {machine}", last_line(text))
 
 
 def _death(finished: process.Finished, machine: str, uart: str) -> EmulationError:
@@ -106,7 +171,7 @@ def _death(finished: process.Finished, machine: str, uart: str) -> EmulationErro
     stderr = "\n".join(line for line in finished.stderr.splitlines() if not any(words in line for words in noise))
     fatal = re.search(r"^(?:qemu: fatal|qemu-system-arm|counter): (.*)$", stderr, re.MULTILINE)
     cause = fatal[1].strip() if fatal else f"exit code {finished.returncode} without a message"
-    hint = _last_line(uart)
+    hint = last_line(uart)
     if "Lockup" in cause:
         pc = re.search(r"R15=([0-9a-f]{8})", stderr)
         where = f" at PC 0x{pc[1]}" if pc else ""

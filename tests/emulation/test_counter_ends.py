@@ -170,7 +170,9 @@ def test_a_fault_in_the_middle_of_a_block_counts_the_block_in_full(tmp_path: Pat
 def test_unknown_machine_says_what_qemu_says(tmp_path: Path) -> None:
     good = job(tmp_path, SPIN)
     machine = type(good.machine)(
+        name="mps2-an999",
         qemu="mps2-an999",
+        clock_hz=good.machine.clock_hz,
         core=good.machine.core,
         vectors=0,
         flash=good.machine.flash,
