@@ -23,6 +23,8 @@ WORDS = (
     "output",
     "data",
     "stack",
+    "board",
+    "cycles",
     "fault",
     "end",
 )
@@ -103,12 +105,23 @@ class Failure(Record, frozen=True):
     node: int | None
 
 
+class Board(Record, frozen=True):
+    """A board that counts cycles: its core's clock, whether that is its full one, cycles of a segment that is empty.
+
+    Where ``full`` is false something did not get ready in time, and the clock is the one after reset.
+    """
+
+    clock_hz: int
+    full: bool
+    overhead: int
+
+
 class Console(Record, frozen=True):
     """Everything that a firmware printed, in its terms.
 
     ``crcs`` has one CRC-32 per operator in the order of execution; ``outputs`` the bytes of each model output;
-    ``dumps`` the bytes of all outputs of an operator that was asked for; ``status`` is None where the last line is
-    missing.
+    ``dumps`` the bytes of all outputs of an operator that was asked for; ``cycles`` those of each segment between two
+    marks, where ``board`` counts them; ``status`` is None where the last line is missing.
     """
 
     tflm: str | None = None
@@ -123,6 +136,8 @@ class Console(Record, frozen=True):
     dumps: dict[int, bytes] = msgspec.field(default_factory=dict)
     stack_used: int | None = None
     stack_reserved: int | None = None
+    board: Board | None = None
+    cycles: tuple[int, ...] = ()
     status: int | None = None
 
 
@@ -150,6 +165,7 @@ class _Reader:
         self._fields: dict[str, object] = {}
         self._log: list[str] = []
         self._crcs: list[int] = []
+        self._segments: list[int] = []
         self._outputs: list[tuple[int, bytearray]] = []
         self._dumps: dict[int, tuple[int, bytearray]] = {}
         self._data: bytearray | None = None
@@ -175,6 +191,7 @@ class _Reader:
         return Console(
             log=tuple(self._log),
             crcs=tuple(self._crcs),
+            cycles=tuple(self._segments),
             outputs=tuple(bytes(data) for _, data in self._outputs),
             dumps={index: bytes(data) for index, (_, data) in self._dumps.items()},
             **self._fields,  # type: ignore[arg-type]
@@ -222,6 +239,16 @@ class _Reader:
         if used != STACK_UNKNOWN:
             self._fields |= {"stack_used": used, "stack_reserved": reserved}
 
+    def _board(self, pairs: dict[str, str]) -> None:
+        self._fields["board"] = Board(
+            clock_hz=int(pairs["clock_hz"]), full=pairs["full"] != "0", overhead=int(pairs["overhead"])
+        )
+
+    def _cycles(self, pairs: dict[str, str]) -> None:
+        if int(pairs["index"]) != len(self._segments):
+            raise ValueError("segments out of order")
+        self._segments.append(int(pairs["count"]))
+
     def _fault(self, pairs: dict[str, str]) -> None:
         registers = {name: int(pairs[name], 16) for name in ("pc", "lr", "sp", "cfsr", "hfsr", "mmfar", "bfar")}
         self._fields["fault"] = Fault(exception=int(pairs["exception"]), overflow=pairs["overflow"] != "0", **registers)
@@ -244,6 +271,19 @@ FRAME_REPEATS = 1024
 FRAME_HELLO, FRAME_WRITE, FRAME_INFER, FRAME_READ = 0x01, 0x02, 0x03, 0x04
 FRAME_INFO, FRAME_WRITTEN, FRAME_RESULT, FRAME_DATA, FRAME_COUNTS, FRAME_ERROR = 0x81, 0x82, 0x83, 0x84, 0x85, 0xFF
 
+FRAME_NAMES = {
+    FRAME_HELLO: "HELLO",
+    FRAME_WRITE: "WRITE",
+    FRAME_INFER: "INFER",
+    FRAME_READ: "READ",
+    FRAME_INFO: "INFO",
+    FRAME_WRITTEN: "WRITTEN",
+    FRAME_RESULT: "RESULT",
+    FRAME_DATA: "DATA",
+    FRAME_COUNTS: "COUNTS",
+    FRAME_ERROR: "ERROR",
+}
+
 FRAME_UNIT_INSTRUCTIONS, FRAME_UNIT_CYCLES = 1, 2
 
 FRAME_ERROR_SHORT = 1
@@ -262,6 +302,9 @@ _ERRORS = {
     FRAME_ERROR_INFERENCE: "an inference failed",
 }
 
+# Bytes of a WRITE frame in front of the data.
+FRAME_WRITE_HEADER = 6
+
 _HEADER = struct.Struct("<BBH")
 _CRC = struct.Struct("<I")
 _COUNTS = struct.Struct("<BIHH")
@@ -278,6 +321,11 @@ class Frame(Record, frozen=True):
     type: int
     sequence: int
     payload: bytes
+
+    def describe(self) -> str:
+        """Its type and sequence, and what an ERROR frame says."""
+        text = f"{FRAME_NAMES.get(self.type, f'type {self.type:#04x}')} {self.sequence}"
+        return f"{text} ({parse_error(self.payload).describe()})" if self.type == FRAME_ERROR else text
 
     def encode(self) -> bytes:
         """As it goes over the console, with a zero on both sides.
