@@ -35,8 +35,18 @@ class ImageError(BuildError):
         self.overflow = overflow
 
 
+class BoardCode(Record, frozen=True):
+    """What firmware for a real board has besides: C sources below firmware/targets/boards, macros to compile them with,
+    and the boot loader that fills the room in front of the vector table, where there is such room."""
+
+    sources: tuple[str, ...]
+    macros: tuple[str, ...]
+    boot: bytes = b""
+
+
 class Spec(Record, frozen=True):
-    """Everything that an image is made of. ``arena_bytes`` None: all the RAM that the rest leaves."""
+    """Everything that an image is made of. ``arena_bytes`` None: all the RAM that the rest leaves. ``board`` None: for
+    an emulator, which knows no clocks and pins."""
 
     model: Model
     inputs: tuple[bytes, ...]
@@ -45,6 +55,15 @@ class Spec(Record, frozen=True):
     arena_bytes: int | None
     app: str
     dump_node: int = -1
+    board: BoardCode | None = None
+
+    @property
+    def boot(self) -> bytes:
+        """What lies in flash in front of the vector table: a boot loader, or as many erased bytes."""
+        flash, vectors = self.machine.flash, self.machine.vectors
+        room = vectors - flash.origin if flash.origin <= vectors < flash.origin + flash.size_bytes else 0
+        content = b"" if self.board is None else self.board.boot
+        return content.ljust(room, b"\xff")
 
     @property
     def stack_bytes(self) -> int:
@@ -93,7 +112,7 @@ def _key(spec: Spec, library: Library) -> str:
         "model": spec.model.sha256,
         "inputs": [hashlib.sha256(data).hexdigest() for data in spec.inputs],
         "spec": msgspec.to_builtins(
-            {name: getattr(spec, name) for name in ("kernels", "machine", "arena_bytes", "app", "dump_node")}
+            {name: getattr(spec, name) for name in ("kernels", "machine", "arena_bytes", "app", "dump_node", "board")}
         ),
         "template": hashlib.sha256(template + Path(__file__).read_bytes()).hexdigest(),
     }
@@ -104,12 +123,20 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
     (work / "model.tflite").write_bytes(spec.model.content)
     for index, data in enumerate(spec.inputs):
         (work / f"input{index}.bin").write_bytes(data)
+    (work / "boot.bin").write_bytes(spec.boot)
     (work / "image.c").write_text(_render_image_c(spec))
     (work / "image.S").write_text(_render_image_s(spec))
     (work / "link.ld").write_text(render_linker_script(spec.machine, spec.stack_bytes, spec.arena_bytes))
     command: list[str | Path] = [arm.tool("g++"), *library.arch, library.optimisation]
-    command += ["-ffunction-sections", "-fdata-sections", f"-I{data_folder('firmware') / 'app'}"]
-    command += ["-x", "c", "image.c", "-x", "assembler-with-cpp", "image.S", "-x", "none"]
+    firmware = data_folder("firmware")
+    command += ["-ffunction-sections", "-fdata-sections", f"-I{firmware / 'app'}"]
+    command += ["-x", "c", "image.c"]
+    if spec.board is not None:
+        # Before the libraries, which hold what these take the place of.
+        command += ["-Wall", "-Wextra", f"-I{firmware / 'hal'}", f"-I{firmware / 'targets' / 'cortex_m'}"]
+        command += [f"-D{macro}" for macro in spec.board.macros]
+        command += [firmware / "targets" / "boards" / source for source in spec.board.sources]
+    command += ["-x", "assembler-with-cpp", "image.S", "-x", "none"]
     command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
     command += ["-Wl,--no-warn-rwx-segments", "-Wl,--start-group"]
     command += [library.application / f"lib{name}.a" for name in ("app", "target", f"uart-{spec.machine.uart.kind}")]
@@ -135,7 +162,7 @@ def _failure(stderr: str) -> BuildError:
 def render_linker_script(machine: Machine, stack_bytes: int, arena_bytes: int | None) -> str:
     """The linker script for a machine; ``arena_bytes`` None gives the arena all the RAM that is left."""
     flash, ram = machine.flash, machine.ram
-    split = machine.vectors != flash.origin
+    split = not flash.origin <= machine.vectors < flash.origin + flash.size_bytes
     values = {
         "FLASH_ORIGIN": f"{flash.origin:#x}",
         "FLASH_BYTES": str(flash.size_bytes),
@@ -144,6 +171,7 @@ def render_linker_script(machine: Machine, stack_bytes: int, arena_bytes: int | 
         "VECTORS_ORIGIN": f"{machine.vectors:#x}",
         "VECTORS_REGION": "VECTORS" if split else "FLASH",
         "UART_BASE": f"{machine.uart.base:#x}",
+        "CLOCK_HZ": str(machine.clock_hz),
         "STACK_BYTES": str(stack_bytes),
         "ARENA_BYTES": "LENGTH(RAM) - (ABSOLUTE(.) - ORIGIN(RAM))" if arena_bytes is None else str(arena_bytes),
     }
@@ -184,6 +212,8 @@ def _render_image_s(spec: Spec) -> str:
         ".global image_model",
         "image_model:",
         '.incbin "model.tflite"',
+        '.section .boot, "a"',
+        '.incbin "boot.bin"',
         '.section .test_input, "a"',
     ]
     for index in range(len(spec.inputs)):

@@ -46,6 +46,7 @@ void PrintResults(const harness_image *image, tflite::MicroInterpreter *interpre
 extern "C" int app_profile(void) {
   const harness_image *image = firmware_image();
   harness::PrintBegin();
+  harness_marks_begin();
   tflite::MicroInterpreter *interpreter = harness::MakeInterpreter(image, hal_arena_size());
   const harness::Progress &progress = harness::Resolver::progress;
   if (interpreter->AllocateTensors() != kTfLiteOk) {
@@ -65,6 +66,7 @@ extern "C" int app_profile(void) {
     harness::reporter()->PrintHeld();
     return harness::PrintError(WIRE_STAGE_INVOKE, progress.invoking);
   }
+  harness_marks_print();
   PrintResults(image, interpreter, stack_used);
   return WIRE_STATUS_OK;
 }

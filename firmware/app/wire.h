@@ -16,6 +16,8 @@
 #define WIRE_OUTPUT "output" /* index= size= : @data lines of that model output follow */
 #define WIRE_DATA "data"     /* the bytes */
 #define WIRE_STACK "stack"   /* used= reserved= : high-water mark and room */
+#define WIRE_BOARD "board"   /* clock_hz= full= overhead= : of the core, 0: not as asked for, an empty segment */
+#define WIRE_CYCLES "cycles" /* index= count= : a segment between two marks, in cycles of the core */
 #define WIRE_FAULT "fault"   /* exception= overflow= : decimal; pc= lr= xpsr= sp= cfsr= hfsr= mmfar= bfar= : hex */
 #define WIRE_END "end"       /* status= : last line */
 

@@ -51,3 +51,6 @@ __attribute__((naked)) void fault_handler(void) {
       "bl report_fault\n"
       ".ltorg\n");
 }
+
+void fault_handler(void);
+void __attribute__((weak, alias("fault_handler"))) systick_handler(void);

@@ -9,6 +9,7 @@ extern uint32_t link_bss_start[], link_bss_end[];
 extern uint32_t link_stack_bottom[], link_stack_top[];
 extern uint8_t link_arena_start[], link_arena_end[];
 extern uint8_t link_uart_base[];
+extern uint8_t link_clock_hz[];
 
 /* What the stack is painted with before main. */
 #define STACK_PAINT 0xa5a5a5a5u

@@ -9,6 +9,7 @@ extern void (*link_init_array_end[])(void);
 
 void reset_handler(void);
 void fault_handler(void);
+void systick_handler(void); /* fault_handler, where nothing else is linked in */
 
 #if defined(__ARM_ARCH_8M_MAIN__) || defined(__ARM_ARCH_8_1M_MAIN__)
 
@@ -77,7 +78,8 @@ __attribute__((naked, noreturn)) void reset_handler(void) {
 
 typedef void (*vector)(void);
 
-/* The sixteen of the core. No interrupt is enabled, and one that came would be reported as a fault with its number. */
+/* The sixteen of the core. No interrupt is enabled but the SysTick of firmware that counts cycles with it; one that came
+ * would be reported as a fault with its number. */
 __attribute__((section(".vectors"), used)) static const vector kVectors[16] = {
     (vector)(uintptr_t)link_stack_top,
     reset_handler,
@@ -94,5 +96,5 @@ __attribute__((section(".vectors"), used)) static const vector kVectors[16] = {
     fault_handler, /* DebugMonitor */
     0,
     fault_handler, /* PendSV */
-    fault_handler, /* SysTick */
+    systick_handler,
 };
