@@ -46,7 +46,8 @@ class BoardCode(Record, frozen=True):
 
 class Spec(Record, frozen=True):
     """Everything that an image is made of. ``arena_bytes`` None: all the RAM that the rest leaves. ``board`` None: for
-    an emulator, which knows no clocks and pins."""
+    an emulator, which knows no clocks and pins. ``stack_override`` is the room for the stack, None for the usual one.
+    """
 
     model: Model
     inputs: tuple[bytes, ...]
@@ -56,6 +57,7 @@ class Spec(Record, frozen=True):
     app: str
     dump_node: int = -1
     board: BoardCode | None = None
+    stack_override: int | None = None
 
     @property
     def boot(self) -> bytes:
@@ -68,6 +70,8 @@ class Spec(Record, frozen=True):
     @property
     def stack_bytes(self) -> int:
         """A quarter of the RAM, at most 64 KiB: the stack's high-water mark is measured, its room only must suffice."""
+        if self.stack_override is not None:
+            return self.stack_override
         return min(_STACK_MOST_BYTES, self.machine.ram.size_bytes // 4)
 
 
@@ -112,7 +116,10 @@ def _key(spec: Spec, library: Library) -> str:
         "model": spec.model.sha256,
         "inputs": [hashlib.sha256(data).hexdigest() for data in spec.inputs],
         "spec": msgspec.to_builtins(
-            {name: getattr(spec, name) for name in ("kernels", "machine", "arena_bytes", "app", "dump_node", "board")}
+            {
+                name: getattr(spec, name)
+                for name in ("kernels", "machine", "arena_bytes", "app", "dump_node", "board", "stack_override")
+            }
         ),
         "template": hashlib.sha256(template + Path(__file__).read_bytes()).hexdigest(),
     }
@@ -135,7 +142,8 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
         # Before the libraries, which hold what these take the place of.
         command += ["-Wall", "-Wextra", f"-I{firmware / 'hal'}", f"-I{firmware / 'targets' / 'cortex_m'}"]
         command += [f"-D{macro}" for macro in spec.board.macros]
-        command += [firmware / "targets" / "boards" / source for source in spec.board.sources]
+        for source in spec.board.sources:  # g++ takes each C file for C++ that has no -x of its own in front of it
+            command += ["-x", "c", firmware / "targets" / "boards" / source]
     command += ["-x", "assembler-with-cpp", "image.S", "-x", "none"]
     command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
     command += ["-Wl,--no-warn-rwx-segments", "-Wl,--start-group"]

@@ -1,0 +1,6 @@
+/* STM32F469I-DISCO: USART3 on PB10 and PB11, alternate function 7 (UM1932). */
+#define CONSOLE_PORT 'B'
+#define CONSOLE_TX 10u
+#define CONSOLE_RX 11u
+#define CONSOLE_FUNCTION 7u
+#define CONSOLE_ENABLE 18 /* USART3EN in RCC_APB1ENR */
