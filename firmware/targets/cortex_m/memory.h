@@ -8,7 +8,8 @@ extern uint32_t link_data_start[], link_data_end[], link_data_load[];
 extern uint32_t link_bss_start[], link_bss_end[];
 extern uint32_t link_stack_bottom[], link_stack_top[];
 extern uint8_t link_arena_start[], link_arena_end[];
-extern uint8_t link_uart_base[];
+/* Without the alignment GCC takes the registers of a struct here apart into bytes, which most devices do not answer. */
+extern uint8_t link_uart_base[] __attribute__((aligned(4)));
 extern uint8_t link_clock_hz[];
 
 /* What the stack is painted with before main. */
