@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from harness.emulators import qemu
+from harness.emulators import qemu, renode
 from harness.records import EmulatorInfo, Job, Segment, Trace
 
 
@@ -59,5 +59,6 @@ class Emulator(Protocol):
 
 
 _QEMU: Emulator = qemu
+_RENODE: Emulator = renode
 
-BACKENDS = {"qemu": _QEMU}
+BACKENDS = {"qemu": _QEMU, "renode": _RENODE}
