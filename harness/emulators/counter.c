@@ -304,6 +304,7 @@ static void finish(uint64_t reason) {
 
 static bool has_end;
 static uint64_t mark_address, end_address;
+static volatile bool code_translated;
 
 static void at_mark(unsigned vcpu, void *user) {
   (void)vcpu;
@@ -327,6 +328,7 @@ static void at_exit(qemu_plugin_id_t id, void *user) {
 
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   (void)id;
+  code_translated = true;
   size_t length = qemu_plugin_tb_n_insns(tb);
   size_t next = length; /* first instruction of the part after the current one */
   for (size_t i = length; i-- > 0;) {
@@ -349,13 +351,22 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   if (length == 1) watch_single(tb);
 }
 
-/* Firmware that serves never ends by itself: without this, QEMU would go on where its starter was killed. */
+/* Firmware that serves never ends by itself: without this, QEMU would go on where its starter was killed.
+ *
+ * It also wakes QEMU's main loop now and then. That asks a UART whether it takes a byte only when something wakes it, and
+ * firmware that switches its receiver on does not: without this, what was sent may wait for ever. QEMU blocks SIGALRM
+ * and reads it from a descriptor, before any code is translated, and does nothing at it but go round. */
+enum { WAKE_MS = 10 };
+
 static void *watch_reader(void *user) {
   (void)user;
   struct pollfd reader = {.fd = fileno(file), .events = 0};
-  while (poll(&reader, 1, -1) < 0 && errno == EINTR) {
+  for (;;) {
+    int gone = poll(&reader, 1, WAKE_MS);
+    if (gone > 0) _exit(1);
+    if (gone < 0 && errno != EINTR) die("watching the reader");
+    if (code_translated) kill(getpid(), SIGALRM);
   }
-  _exit(1);
 }
 
 static void start_watching(void) {
