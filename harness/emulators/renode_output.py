@@ -19,6 +19,8 @@ _END = re.compile(r"\bEND (\d+);")
 _STOPPED = re.compile(r"STOPPED\s+0x([0-9A-Fa-f]+)\s+0x([0-9A-Fa-f]+)")
 _SCRIPT_ENDED = "SCRIPT-END"
 _LOG_PART = 64 * 1024
+# 85,000 warnings a second were seen of firmware that accesses what is not there.
+_MOST_LOG_BYTES = 64 * 1024 * 1024
 _DETAIL_LINES = 30
 _KNOWN_GOOD = "the machine descriptions are made for Renode 1.16.1"
 
@@ -68,7 +70,7 @@ def counts(output: Output) -> Counts:
     marks = [int(count) for count in MARK.findall(output.stdout)]
     end = _END.search(output.stdout)
     if end is None and output.stopped_by != STOP_TEXT:
-        raise _failure(output)
+        raise failure(output)
     borders = [0, *marks] if end is None else [0, *marks, int(end[1])]
     segments = tuple(after - before for before, after in itertools.pairwise(borders))
     if any(segment < 0 for segment in segments):
@@ -92,13 +94,18 @@ def read_log(path: Path) -> str:
     return first.decode(errors="replace") + left_out + last.decode(errors="replace")
 
 
-def _failure(output: Output) -> EmulationError:
+def is_flooded(log: Path) -> bool:
+    """Whether the log is too long to go on."""
+    return log.exists() and log.stat().st_size > _MOST_LOG_BYTES
+
+
+def failure(output: Output) -> EmulationError:
     """The error for a run without an end mark."""
     abort = re.search(r"CPU abort \[PC=(0x[0-9A-Fa-f]+)\]:? ?([^\r\n]*)", output.log)
     if abort:
         return _error(output, f"the core stopped on {output.machine} at PC {abort[1]}: {abort[2]}", _last(output))
     if output.stopped_by == LOG_SIZE:
-        return _flooded(output)
+        return flooded(output)
     if output.stopped_by == TIME_LIMIT:
         message = f"the firmware did not end within {output.seconds:g} s on {output.machine}"
         return _error(output, message, _last(output))
@@ -120,7 +127,8 @@ def _at_limit(output: Output) -> EmulationError:
     return _error(output, f"{message}: it waits for an interrupt, or branches to itself", _last(output))
 
 
-def _flooded(output: Output) -> EmulationError:
+def flooded(output: Output) -> EmulationError:
+    """The error for firmware of whose accesses Renode's log is too full."""
     warnings = re.findall(r"\[WARNING\] ([^\r\n]*)", output.log)
     message = f"the firmware floods Renode's log on {output.machine}"
     if not warnings:

@@ -63,9 +63,7 @@ def batch(job: Job, repl: Path, log: Path) -> str:
     Raises:
         EmulationError: a path has a character that Renode's scripts cannot hold.
     """
-    after = ['echo "STOPPED"', "cpu ExecutedInstructions", "cpu PC", 'echo "SCRIPT-END"']
-    period = _seconds(instructions(job), job.machine.clock_hz)
-    return "\n".join([*_start(job, repl, log), f'emulation RunFor "{period}"', *after]) + "\n"
+    return "\n".join([*_start(job, repl, log), *_run(_seconds(instructions(job), job.machine.clock_hz))]) + "\n"
 
 
 def talking(job: Job, repl: Path, log: Path, terminal: Path) -> str:
@@ -74,12 +72,25 @@ def talking(job: Job, repl: Path, log: Path, terminal: Path) -> str:
     Raises:
         EmulationError: a path has a character that Renode's scripts cannot hold.
     """
-    console = [
-        f'emulation CreateUartPtyTerminal "term" {quoted(terminal)}',
-        f"connector Connect sysbus.{job.machine.uart.name} term",
-    ]
+    limit = job.instruction_limit
+    return (
+        "\n".join(
+            [
+                # First, so that there is time to open it before the firmware prints.
+                f'emulation CreateUartPtyTerminal "term" {quoted(terminal)}',
+                *_start(job, repl, log),
+                f"connector Connect sysbus.{job.machine.uart.name} term",
+                *_run(str(_FOR_EVER) if limit is None else _seconds(limit, job.machine.clock_hz)),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _run(seconds: str) -> list[str]:
     # Not "start": it returns at once, and then the end of standard input ends Renode.
-    return "\n".join([*_start(job, repl, log), *console, f'emulation RunFor "{_FOR_EVER}"']) + "\n"
+    after = ('echo "STOPPED"', "cpu ExecutedInstructions", "cpu PC", 'echo "SCRIPT-END"')
+    return [f'emulation RunFor "{seconds}"', *after]
 
 
 def _start(job: Job, repl: Path, log: Path) -> list[str]:
