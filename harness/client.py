@@ -17,12 +17,11 @@ _WRITE_BYTES = wire.FRAME_PAYLOAD - wire.FRAME_WRITE_HEADER
 
 
 class InferenceError(EmulationError):
-    """An inference failed: the operator (None: none in particular), and how many of the request succeeded before it."""
+    """An inference failed; ``frame`` says where, and how many of the request succeeded before it."""
 
-    def __init__(self, message: str, detail: str | None, node: int | None, done: int) -> None:
+    def __init__(self, message: str, detail: str | None, frame: wire.FrameError) -> None:
         super().__init__(message, detail=detail)
-        self.node = node
-        self.done = done
+        self.frame = frame
 
 
 class Client:
@@ -132,10 +131,7 @@ class Client:
                 console = self._console()
                 what = reference.describe_failure(console, self._model)
                 raise InferenceError(
-                    f"an inference failed on {self._where}: {what}",
-                    "\n".join(console.log) or None,
-                    failed.node,
-                    failed.done,
+                    f"an inference failed on {self._where}: {what}", "\n".join(console.log) or None, failed
                 )
         expected = wire.Frame(type=answer, sequence=asked.sequence, payload=b"").describe()
         raise EmulationError(

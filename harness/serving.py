@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from harness import image, inputs, library, pipeline, platforms, process, reference, wire
+from harness import image, inputs, library, pipeline, platforms, process, wire
 from harness.client import Client, InferenceError
 from harness.elf import Elf
 from harness.emulators import Session, qemu
@@ -82,8 +82,7 @@ class Device:
             try:
                 crc = self._client.infer(batch)
             except InferenceError as error:
-                self.counts(error.done)
-                self.session.segments(failed_segments(error.node), self._limit_s)
+                self.pass_over(error.frame)
                 raise
             counted += self.counts(batch)
         return Answer(
@@ -105,15 +104,15 @@ class Device:
         segments = self.session.segments(length * inferences, self._limit_s) if inferences else ()
         return [values(segments[at : at + length]) for at in range(0, len(segments), length)]
 
+    def pass_over(self, error: wire.FrameError) -> None:
+        """After an ERROR frame for a failed inference: skip the segments of that request."""
+        failed = segments_of(0 if error.node is None else error.node + 1)
+        self.session.segments(error.done * segments_of(len(self.model.operators)) + failed, self._limit_s)
+
 
 def segments_of(operators: int) -> int:
     """Segments of one inference: up to the mark before Invoke; per operator its way, Eval and check; the way out."""
     return 3 * operators + 2
-
-
-def failed_segments(node: int | None) -> int:
-    """Segments of an inference that failed at an operator (None: before the first)."""
-    return segments_of(0 if node is None else node + 1)
 
 
 def values(segments: Sequence[Segment]) -> tuple[int, ...]:
@@ -261,8 +260,3 @@ def _link(setup: Setup, libraries: Library) -> tuple[Elf, Machine]:
         f"{failure.overflow} bytes of {failure.region} are missing",
         "harness platforms lists the machines and their sizes",
     ) from failure
-
-
-def expf_of(setup_model: Model, platform: Platform, fpu: bool | None) -> str:
-    """Which expf the host must take to compute what a platform does, with the FPU as asked for."""
-    return reference.expf_of(setup_model, platform.fpu if fpu is not False else None)
