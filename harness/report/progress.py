@@ -5,9 +5,37 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.text import Text
 
 from harness.report.tables import console
+
+_A_MINUTE_S = 60
+
+
+class Rate(ProgressColumn):
+    """Steps a second and the time left, of a task that knows its total and has begun."""
+
+    def render(self, task: Task) -> Text:
+        if task.total is None or task.finished or not task.speed:
+            return Text()
+        left = "" if task.time_remaining is None else f", {_duration(task.time_remaining)} left"
+        return Text(f"{task.speed:.{0 if task.speed >= 10 else 1}f}/s{left}")
+
+
+def _duration(seconds: float) -> str:
+    """Whole seconds, and minutes where there are some."""
+    minutes, rest = divmod(round(seconds), _A_MINUTE_S)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 class Steps:
@@ -22,7 +50,7 @@ class Steps:
     def __enter__(self) -> Self:
         if not self._quiet and self._console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(),
-                       TimeElapsedColumn())  # fmt: skip
+                       TimeElapsedColumn(), Rate())  # fmt: skip
             self._live = Progress(*columns, console=self._console, transient=True)
             self._live.start()
             self._task = self._live.add_task("starting", total=None)
@@ -38,6 +66,8 @@ class Steps:
         if self._quiet:
             return
         if self._live is not None:
+            if what != self._last:  # the rate and the time are those of this step
+                self._live.reset(self._task, start=True)
             self._live.update(self._task, description=what, completed=done or 0, total=total)
         elif what != self._last and what.startswith("building"):
             self._console.print(f"{what} ...", markup=False)
