@@ -14,7 +14,9 @@
 
 /* Polls before something counts as not getting ready: 25 ms and more on every board, where the slowest of them, a
  * crystal oscillator, takes a few milliseconds. */
+#ifndef WAIT_POLLS
 #define WAIT_POLLS 1000000u
+#endif
 
 /* Waits until the masked bits of a register have a value; 0 where they never get it. */
 static inline int wait_for(uintptr_t address, uint32_t mask, uint32_t value) {
@@ -22,6 +24,12 @@ static inline int wait_for(uintptr_t address, uint32_t mask, uint32_t value) {
     if ((REGISTER(address) & mask) == value) return 1;
   }
   return 0;
+}
+
+/* A microsecond at least, at any clock up to 200 MHz. */
+static inline void pause(void) {
+  for (volatile int round = 0; round < 100; ++round) {
+  }
 }
 
 /* The core's clock, as board_init() left it: HARNESS_CLOCK_HZ where `board_clock_full`; else something did not get ready

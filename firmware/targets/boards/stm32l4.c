@@ -67,8 +67,7 @@ static int raise_clock(void) {
     return 0;
   }
 #if BOOST
-  for (volatile int i = 0; i < 100; ++i) { /* one microsecond at least */
-  }
+  pause();
   REGISTER(RCC_CFGR) &= ~CFGR_HPRE_DIV2;
 #endif
   return 1;

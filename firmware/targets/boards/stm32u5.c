@@ -7,6 +7,7 @@
 #define RCC 0x46020c00u
 #define RCC_CR (RCC + 0x00)
 #define RCC_CFGR1 (RCC + 0x1c)
+#define RCC_CFGR2 (RCC + 0x20)
 #define RCC_PLL1CFGR (RCC + 0x28)
 #define RCC_PLL1DIVR (RCC + 0x34)
 #define RCC_AHB2ENR1 (RCC + 0x8c)
@@ -31,6 +32,7 @@
 #define CFGR1_SW_PLL1 3u
 #define CFGR1_SWS (3u << 2)
 #define CFGR1_SWS_PLL1 (3u << 2)
+#define CFGR2_HPRE_DIV2 8u
 #define AHB3ENR_PWREN (1u << 2)
 #define APB2ENR_USART1EN (1u << 14)
 #define CCIPR1_USART1SEL 0
@@ -53,7 +55,8 @@
 _Static_assert(HSI_HZ / PLL_M * PLL_N / PLL_R == HARNESS_CLOCK_HZ, "the PLL does not make the platform's clock");
 _Static_assert(HSI_HZ / PLL_M * PLL_N <= 544000000u, "above what the PLL's oscillator can do");
 
-/* The booster runs on the PLL's input divided by MBOOST, 8 MHz of the 4 to 16 that it takes. */
+/* The booster runs on the PLL's input divided by MBOOST, 8 MHz of the 4 to 16 that it takes. Above 80 MHz the clock is
+ * switched in two steps, as ST's own code does. */
 static int raise_clock(void) {
   REGISTER(RCC_CR) |= CR_HSION;
   if (!wait_for(RCC_CR, CR_HSIRDY, CR_HSIRDY)) return 0;
@@ -63,15 +66,18 @@ static int raise_clock(void) {
   set_field(PWR_VOSR, VOSR_VOS, 3u, VOSR_RANGE_1);
   if (!wait_for(PWR_VOSR, VOSR_VOSRDY, VOSR_VOSRDY)) return 0;
   REGISTER(PWR_VOSR) |= VOSR_BOOSTEN;
-  if (!wait_for(PWR_VOSR, VOSR_BOOSTRDY, VOSR_BOOSTRDY)) return 0;
   REGISTER(RCC_CR) |= CR_PLL1ON;
   if (!wait_for(RCC_CR, CR_PLL1RDY, CR_PLL1RDY)) return 0;
+  if (!wait_for(PWR_VOSR, VOSR_BOOSTRDY, VOSR_BOOSTRDY)) return 0;
   REGISTER(FLASH_ACR) = ACR_PRFTEN | HARNESS_WAIT_STATES;
   if (!wait_for(FLASH_ACR, ACR_LATENCY, HARNESS_WAIT_STATES)) return 0;
+  REGISTER(RCC_CFGR2) |= CFGR2_HPRE_DIV2;
   REGISTER(RCC_CFGR1) |= CFGR1_SW_PLL1;
-  if (wait_for(RCC_CFGR1, CFGR1_SWS, CFGR1_SWS_PLL1)) return 1;
-  REGISTER(RCC_CFGR1) &= ~CFGR1_SW_PLL1;
-  return 0;
+  int switched = wait_for(RCC_CFGR1, CFGR1_SWS, CFGR1_SWS_PLL1);
+  if (!switched) REGISTER(RCC_CFGR1) &= ~CFGR1_SW_PLL1;
+  pause();
+  REGISTER(RCC_CFGR2) &= ~CFGR2_HPRE_DIV2;
+  return switched;
 }
 
 uint32_t board_init(void) {
