@@ -125,14 +125,13 @@ class Client:
         frame = self._receive(asked.describe())
         if frame.type == answer and frame.sequence == asked.sequence:
             return frame
-        if frame.type == wire.FRAME_ERROR and frame.sequence == asked.sequence:
-            failed = wire.parse_error(frame.payload)
-            if failed.code == wire.FRAME_ERROR_INFERENCE:
-                console = self._console()
-                what = reference.describe_failure(console, self._model)
-                raise InferenceError(
-                    f"an inference failed on {self._where}: {what}", "\n".join(console.log) or None, failed
-                )
+        failed = _failed_inference(frame, asked)
+        if failed is not None:
+            console = self._console()
+            what = reference.describe_failure(console, self._model)
+            raise InferenceError(
+                f"an inference failed on {self._where}: {what}", "\n".join(console.log) or None, failed
+            )
         expected = wire.Frame(type=answer, sequence=asked.sequence, payload=b"").describe()
         raise EmulationError(
             f"the firmware on {self._where} answered {asked.describe()} by {frame.describe()}, expected {expected}"
@@ -155,8 +154,6 @@ class Client:
         deadline = time.monotonic() + self._limit_s
         while "@begin" not in self._splitter.text:
             self._advance(deadline, "to begin")
-        if self._frames:
-            raise EmulationError(f"the firmware on {self._where} began with {self._frames[0].describe()}")
 
     def _receive(self, asked: str) -> wire.Frame:
         deadline = time.monotonic() + self._limit_s
@@ -207,3 +204,14 @@ class Client:
             return error
         what = reference.describe_failure(console, self._model)
         return EmulationError(f"the firmware failed on {self._where}: {what}", detail="\n".join(console.log) or None)
+
+
+def _failed_inference(frame: wire.Frame, asked: wire.Frame) -> wire.FrameError | None:
+    """What the answer says of a failed inference, or None: it is another answer."""
+    if frame.type != wire.FRAME_ERROR or frame.sequence != asked.sequence:
+        return None
+    try:
+        error = wire.parse_error(frame.payload)
+    except wire.WireError:
+        return None  # the caller quotes the frame
+    return error if error.code == wire.FRAME_ERROR_INFERENCE else None

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness import image, inputs, library, pipeline, platforms, process, wire
 from harness.client import Client, InferenceError
 from harness.elf import Elf
-from harness.emulators import Session, qemu
+from harness.emulators import Session, qemu, renode
 from harness.emulators.console import Console
 from harness.errors import BadInputError, EmulationError, HarnessError
 from harness.library import Library, Progress, silent
@@ -22,7 +22,7 @@ _ALIGNMENT = 16
 # Inferences of one request: their segments wait in memory until it is answered.
 _BATCH = 16
 
-OPENERS: dict[str, Callable[[Job], Session]] = {"qemu": qemu.open}
+OPENERS: dict[str, Callable[[Job], Session]] = {"qemu": qemu.open, "renode": renode.open}
 """The emulators whose firmware can be talked to."""
 
 

@@ -325,7 +325,12 @@ class Frame(Record, frozen=True):
     def describe(self) -> str:
         """Its type and sequence, and what an ERROR frame says."""
         text = f"{FRAME_NAMES.get(self.type, f'type {self.type:#04x}')} {self.sequence}"
-        return f"{text} ({parse_error(self.payload).describe()})" if self.type == FRAME_ERROR else text
+        if self.type != FRAME_ERROR:
+            return text
+        try:
+            return f"{text} ({parse_error(self.payload).describe()})"
+        except WireError as error:
+            return f"{text} ({error})"
 
     def encode(self) -> bytes:
         """As it goes over the console, with a zero on both sides.

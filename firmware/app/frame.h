@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* What frame_take() returns besides WIRE_FRAME_ERROR_*. */
+/* What frame_take() returns besides the code of an error. */
 #define FRAME_NOTHING (-1) /* more bytes are needed */
 #define FRAME_READY 0      /* a frame is there, until the next byte is taken */
 

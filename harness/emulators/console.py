@@ -47,6 +47,8 @@ class Console:
         self._started = time.monotonic()
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
+        for pipe in pipes:
+            os.set_blocking(pipe, False)
         self._program: process.Running | None = None
         try:
             with theirs:
@@ -121,28 +123,33 @@ class Console:
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if sending else 0))
         for pipe in self._pipes:
             poll.register(pipe, select.POLLIN)
-        events = poll.poll(timeout_s * 1000)
-        sent = 0
-        for descriptor, event in events:
-            if descriptor != self._socket.fileno():
-                self._take_pipe(descriptor)
-                continue
-            if event & ~select.POLLOUT:
-                self._take_console()
-            if sending and event & select.POLLOUT and not self._ended:
-                try:
-                    sent = self._socket.send(sending[:_PIECE_BYTES])
-                except ConnectionError:
-                    self._end()
-        return sent if events else None
+        events = dict(poll.poll(timeout_s * 1000))
+        if not events:
+            return None
+        event = events.pop(self._socket.fileno(), 0)
+        for pipe in events:
+            self._take_pipe(pipe)
+        if event & ~select.POLLOUT:
+            self._take_console()
+        if sending and event & select.POLLOUT and not self._ended:
+            try:
+                return self._socket.send(sending[:_PIECE_BYTES])
+            except ConnectionError:
+                self._end()
+        return 0
 
-    def _take_pipe(self, descriptor: int) -> None:
-        data = os.read(descriptor, _PIECE_BYTES)
+    def _take_pipe(self, pipe: int) -> bool:
+        """Take a piece of what is in a pipe; returns whether there may be more."""
+        try:
+            data = os.read(pipe, _PIECE_BYTES)
+        except BlockingIOError:
+            return False
         if data:
-            self._pipes[descriptor](data)
+            self._pipes[pipe](data)
         else:
-            del self._pipes[descriptor]
-            os.close(descriptor)
+            del self._pipes[pipe]
+            os.close(pipe)
+        return bool(data)
 
     def _take_console(self) -> None:
         try:
@@ -160,9 +167,9 @@ class Console:
         if self._ended:
             return
         self._ended = True
-        for descriptor in tuple(self._pipes):
-            while descriptor in self._pipes:
-                self._take_pipe(descriptor)
+        for pipe in tuple(self._pipes):
+            while self._take_pipe(pipe):
+                pass
 
     def _dead(self) -> EmulationError:
         program = self._program

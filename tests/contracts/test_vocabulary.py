@@ -1,4 +1,7 @@
-"""The console's vocabulary: firmware/app/wire.h, the firmware that prints it, and harness/wire.py that reads it."""
+"""The console's vocabulary: firmware/app/wire.h, the firmware that prints it, and harness/wire.py that reads it.
+
+Its frames' codec, firmware/app/frame.c, is held to harness/wire.py in test_frame_codec.py.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def test_the_header_defines_what_the_parser_knows() -> None:
             stages.append(value)
         elif name.startswith("WIRE_STATUS_"):
             statuses[name.removeprefix("WIRE_")] = int(value)
-        elif name != "WIRE_VERSION":
+        elif name != "WIRE_VERSION" and not name.startswith("WIRE_FRAME_"):
             words.append(value)
     assert int(DEFINED["WIRE_VERSION"]) == wire.VERSION
     assert tuple(words) == wire.WORDS
@@ -59,9 +62,28 @@ def test_the_header_defines_what_the_parser_knows() -> None:
     assert statuses == {name: getattr(wire, name) for name in dir(wire) if name.startswith("STATUS_")}
 
 
+def test_frames_have_the_same_numbers_on_both_sides() -> None:
+    ours = {name: value for name, value in vars(wire).items() if name.startswith("FRAME_") and isinstance(value, int)}
+    del ours["FRAME_WRITE_HEADER"]  # follows from the layout of a WRITE
+    theirs = {name.removeprefix("WIRE_"): int(value, 0) for name, value in DEFINED.items() if "_FRAME_" in name}
+    assert ours == theirs
+    types = [value for name, value in theirs.items() if name.removeprefix("FRAME_") in wire.FRAME_NAMES.values()]
+    assert sorted(types) == sorted(wire.FRAME_NAMES)
+    assert {wire.FRAME_NAMES[theirs[f"FRAME_{name}"]] for name in wire.FRAME_NAMES.values()} == {
+        *wire.FRAME_NAMES.values()
+    }
+
+
+def test_the_firmware_answers_each_request_and_tells_each_error() -> None:
+    served = (FIRMWARE / "app" / "serve.cc").read_text() + (FIRMWARE / "app" / "frame.c").read_text()
+    # Units are the harness's to send, as is COUNTS: the firmware has no counter.
+    frames = {name for name in DEFINED if name.startswith("WIRE_FRAME_") and "_UNIT_" not in name}
+    assert {name for name in frames if name not in served} == {"WIRE_FRAME_COUNTS"}
+
+
 def test_the_firmware_uses_defined_words_and_prints_all_of_them() -> None:
     assert not USED - set(DEFINED)
-    words = {name for name in DEFINED if not name.startswith(("WIRE_STAGE_", "WIRE_STATUS_"))}
+    words = {name for name in DEFINED if not name.startswith(("WIRE_STAGE_", "WIRE_STATUS_", "WIRE_FRAME_"))}
     assert not words - USED
     # "log" and "data" have no keys of their own: free text, and bytes (see below).
     assert set(PRINTED) - {"log", "data"} == set(wire.WORDS) - {"log", "data"}
