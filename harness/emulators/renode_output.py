@@ -103,9 +103,11 @@ def failure(output: Output) -> EmulationError:
     """The error for a run without an end mark."""
     abort = re.search(r"CPU abort \[PC=(0x[0-9A-Fa-f]+)\]:? ?([^\r\n]*)", output.log)
     if abort:
-        return _error(output, f"the core stopped on {output.machine} at PC {abort[1]}: {abort[2]}", _last(output))
+        return _error(
+            output, f"the core stopped on {output.machine} at PC {abort[1]}: {abort[2]}", last_line(output.uart)
+        )
     if output.stopped_by == LOG_SIZE:
-        return flooded(output)
+        return _flooded(output)
     if output.stopped_by == TIME_LIMIT:
         message = f"the firmware did not end within {output.seconds:g} s on {output.machine}"
         return _error(output, message, _last(output))
@@ -127,14 +129,9 @@ def _at_limit(output: Output) -> EmulationError:
     return _error(output, f"{message}: it waits for an interrupt, or branches to itself", _last(output))
 
 
-def flooded(output: Output) -> EmulationError:
-    """The error for firmware of whose accesses Renode's log is too full."""
-    warnings = re.findall(r"\[WARNING\] ([^\r\n]*)", output.log)
-    message = f"the firmware floods Renode's log on {output.machine}"
-    if not warnings:
-        return _error(output, message, _last(output))
+def _flooded(output: Output) -> EmulationError:
     hint = "accesses where nothing is go on unhindered: a stack that ran over, or a wild pointer?"
-    return _error(output, f"{message}: {warnings[-1]}", f"{hint} {_last(output)}")
+    return _error(output, f"the firmware floods Renode's log on {output.machine}", f"{hint} {_last(output)}")
 
 
 def _refusal(output: Output) -> EmulationError | None:
@@ -148,7 +145,7 @@ def _refusal(output: Output) -> EmulationError | None:
         return _error(output, message, _KNOWN_GOOD)
     command = re.search(r"There was an error executing command '([^\n]*)'\n([^\n]*)", text)
     if command:
-        message = f"Renode refuses a command of its script: {command[2].strip()}: {command[1]}"
+        message = f"Renode refuses a command of its script: {command[2].strip().rstrip('.')}: {command[1]}"
         return _error(output, message, _KNOWN_GOOD)
     for sign in ("No such command or device: ", "Could not tokenize here:", "Unexpected options detected: "):
         said = re.search(rf"{sign}[^\n]*(?:\n[^\n]+)?", text)
@@ -169,7 +166,10 @@ def _death(output: Output) -> EmulationError:
 
 
 def _last(output: Output) -> str:
-    return last_line(output.uart)
+    """The last line that the firmware printed, and what Renode complained of last."""
+    complaints = re.findall(r"\[(?:WARNING|ERROR)\] ([^\r\n]*)", output.log)
+    complaint = f"; Renode's last complaint: {complaints[-1][:200]}" if complaints else ""
+    return last_line(output.uart) + complaint
 
 
 def _error(output: Output, message: str, hint: str | None) -> EmulationError:

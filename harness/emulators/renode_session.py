@@ -46,6 +46,7 @@ class RenodeSession:
         try:
             environment = self._cleanup.enter_context(self._start.home())
             self._program = process.Running(self._start.command, environment=environment, on_line=self._line)
+            self._cleanup.callback(link.unlink, missing_ok=True)  # Renode removes it, where it is not killed
             self._cleanup.callback(self._program.end)
             self._terminal = self._open(link)
             self._cleanup.callback(os.close, self._terminal)
