@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from harness.emulators import renode_find
+from harness.emulators.renode_find import Renode
+from harness.errors import MissingToolError
 from harness.paths import cache_folder
 
 ROOT = Path(__file__).parent.parent
@@ -31,3 +35,14 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "results"
     monkeypatch.setenv("HARNESS_RESULTS", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def renode() -> Renode:
+    """The Renode of this machine. Without one the test is skipped, or fails where $HARNESS_REQUIRE_RENODE is set."""
+    try:
+        return renode_find.find()
+    except MissingToolError as error:
+        if os.environ.get("HARNESS_REQUIRE_RENODE"):
+            raise
+        pytest.skip(error.message)
