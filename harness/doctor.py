@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import selftest, sources, toolchain
-from harness.emulators import BACKENDS, plugin
-from harness.errors import HarnessError
+from harness.emulators import BACKENDS, plugin, renode_find
+from harness.errors import EmulationError, HarnessError
 from harness.paths import cache_folder, results_folder
 from harness.records import Record
+
+_HELIUM = "Renode 1.16.1 does not execute all of Helium, a newer one does: renode-run download"
 
 
 class Finding(Record, frozen=True):
@@ -34,9 +36,10 @@ def examine() -> tuple[Finding, ...]:
         _check("TFLM sources", lambda: sources.locate().tflm_identity),
         _check("CMSIS-NN sources", _cmsis_nn),
         _check("QEMU", _qemu),
-        _check("counter self-test", _selftest),
+        _check("counter self-test", lambda: _selftest("qemu")),
         _check("cache", lambda: _writable(cache_folder())),
         _check("results", lambda: _writable(results_folder())),
+        *_renode(),
         _tensorflow(),
     )
 
@@ -59,17 +62,43 @@ def _qemu() -> str:
     return f"{counter.qemu_version}, counting plugin API {counter.api}"
 
 
-def _selftest() -> str:
-    results = selftest.run(BACKENDS["qemu"])
-    wrong = [item for item in results if item.counted != item.expected]
+def _selftest(emulator: str) -> str:
+    """Run it on each core; what cannot be run on one core does not keep the others from being checked."""
+    results: list[selftest.Result] = []
+    failures: list[tuple[str, EmulationError]] = []
+    for core in selftest.CORES:
+        try:
+            results += selftest.run(BACKENDS[emulator], cores=(core,))
+        except EmulationError as error:
+            failures.append((core.name, error))
+    wrong = [item for item in results if not item.exact]
     if wrong:
         first = wrong[0]
         raise HarnessError(
             f"{len(wrong)} of {len(results)} segments miscounted, first {first.segment} on {first.core}: "
             f"{first.counted} instead of {first.expected}"
         )
-    cores = sorted({item.core for item in results})
-    return f"{len(results)} hand-counted segments exact on {len(cores)} cores"
+    exact = f"{len(results)} hand-counted segments exact on {len({item.core for item in results})} cores"
+    if failures:
+        failure = failures[0][1]
+        failed = ", ".join(core_name for core_name, _ in failures)
+        hint = _HELIUM if (emulator, failed) == ("renode", "cortex-m55") else failure.hint
+        raise HarnessError(f"{exact}; failed on {failed}: {failure.message}", hint, failure.detail)
+    return exact
+
+
+def _renode() -> tuple[Finding, ...]:
+    """The second emulator: not needed to measure, and checked where it is installed."""
+    try:
+        found = renode_find.find()
+    except HarnessError as error:
+        return (Finding(name="Renode", ok=False, required=False, found=error.message, hint=error.hint),)
+    version = Finding(name="Renode", ok=True, required=False, found=f"{found.version}, {found.origin}", hint=None)
+    try:
+        exact = _selftest("renode")
+    except HarnessError as error:
+        return version, Finding(name="Renode self-test", ok=False, required=False, found=error.message, hint=error.hint)
+    return version, Finding(name="Renode self-test", ok=True, required=False, found=exact, hint=None)
 
 
 def _writable(folder: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import platforms, process
@@ -128,15 +129,15 @@ BODIES: dict[str, dict[str, int]] = {
 _ROUND = 4
 
 
-def run(emulator: Emulator, repeats: int = 1) -> list[Result]:
-    """Build and run the self-test for each core; one result per core, repeat and segment, in order.
+def run(emulator: Emulator, repeats: int = 1, cores: Sequence[Core] = CORES) -> list[Result]:
+    """Build and run the self-test for each of the cores; one result per core, repeat and segment, in order.
 
     Raises:
         MissingToolError, BuildError, EmulationError: it cannot be built or run.
     """
     results = []
     with tempfile.TemporaryDirectory(prefix="harness-selftest-") as folder:
-        for core in CORES:
+        for core in cores:
             machine = machine_of(core)
             built = build(core, machine, Path(folder))
             for _ in range(repeats):
@@ -205,7 +206,7 @@ def trace(emulator: Emulator, built: Built, machine: Machine, folder: Path) -> T
             mark_address=built.mark_address,
             end_address=built.end_address,
             uart_log=folder / "uart.log",
-            time_limit_s=20.0,
+            time_limit_s=60.0,
             work=folder,
         )
     )
