@@ -252,16 +252,17 @@ def _link(spec: image.Spec, libraries: Library, setup: Setup) -> tuple[Elf, imag
     Raises:
         DoesNotFitError: the flash or the RAM is too small.
     """
+    least = min(LEAST_STACK_BYTES, spec.stack_bytes)
     try:
         return image.link(spec, libraries, setup.arm), spec
     except image.ImageError as error:
         region, lacking = error.region, error.overflow
         stack = (spec.stack_bytes - lacking) // 8 * 8
-        if region == "RAM" and stack >= LEAST_STACK_BYTES:
+        if region == "RAM" and stack >= least:
             spec = msgspec.structs.replace(spec, stack_override=stack)
             return image.link(spec, libraries, setup.arm), spec
     if region == "RAM":
-        lacking -= spec.stack_bytes - LEAST_STACK_BYTES
+        lacking -= spec.stack_bytes - least
     room = (spec.machine.ram if region == "RAM" else spec.machine.flash).size_bytes
     memory = "RAM" if region == "RAM" else "flash"
     network, board = setup.model.path.name, setup.platform.name
