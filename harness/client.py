@@ -38,7 +38,7 @@ class Client:
     """
 
     def __init__(self, session: Session, model: Model, time_limit_s: float, where: str) -> None:
-        self._session = session
+        self.session = session
         self._model = model
         self._limit_s = time_limit_s
         self._where = where
@@ -119,7 +119,7 @@ class Client:
         self._sequence = self._sequence % 255 + 1
         asked = wire.Frame(type=kind, sequence=self._sequence, payload=payload)
         try:
-            self._session.write(asked.encode())
+            self.session.write(asked.encode())
         except EmulationError as error:
             raise self._explained(error) from error
         frame = self._receive(asked.describe())
@@ -165,7 +165,7 @@ class Client:
         """Read what there is, until the deadline; everything that no frame can follow is an error."""
         remaining = deadline - time.monotonic()
         try:
-            data = self._session.read(max(remaining, 0.0))
+            data = self.session.read(max(remaining, 0.0))
         except EmulationError as error:
             self._splitter.end()
             raise self._explained(error) from error

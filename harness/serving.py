@@ -17,7 +17,7 @@ from harness.library import Library, Progress, silent
 from harness.records import EmulatorInfo, Job, Machine, Model, Platform, Record, Segment
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
 
-_APP = "app_serve"
+APP_SERVE = "app_serve"
 _ALIGNMENT = 16
 # Inferences of one request: their segments wait in memory until it is answered.
 _BATCH = 16
@@ -249,7 +249,7 @@ def _link(setup: Setup, libraries: Library) -> tuple[Elf, Machine]:
             kernels=setup.options.kernels,
             machine=machine,
             arena_bytes=-(-arena.needed // _ALIGNMENT) * _ALIGNMENT + copies,
-            app=_APP,
+            app=APP_SERVE,
         )
         try:
             return image.link(spec, libraries, setup.arm), machine

@@ -133,7 +133,8 @@ def test_what_is_left_in_a_pipe_is_taken_at_the_end(opened: Opened) -> None:
 
 def test_a_pipe_that_somebody_keeps_is_not_waited_for(opened: Opened) -> None:
     taken = bytearray()
-    code = "if os.fork() == 0: os.close(1); os.close(2); os.close(console); time.sleep(20); os._exit(0)\nos.write(pipes[0], bytes(5000))"
+    child = "if os.fork() == 0: os.close(1); os.close(2); os.close(console); time.sleep(20); os._exit(0)"
+    code = f"{child}\nos.write(pipes[0], bytes(5000))"
     console = opened(code, taken.extend)
     started = time.monotonic()
     with pytest.raises(EmulationError, match="code 0"):
@@ -160,4 +161,4 @@ def test_a_program_that_does_not_start_leaves_nothing_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
         Console(fail, pipes={}, patience_s=1.0, death=lambda _finished, _tail: EmulationError("dead"))
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before  # readers of earlier programs may end meanwhile
