@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,3 +60,28 @@ def test_accuracy_is_what_was_recorded() -> None:
     found = accuracy(digits.TFLITE.read_bytes(), data.test_images, data.test_labels)
     recorded = METADATA["accuracy"]["int8"]
     assert (found.correct, found.images) == (recorded["correct"], recorded["images"])
+
+
+@needs_sklearn
+def test_the_test_set_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
+    images, labels = tmp_path / "x", tmp_path / "y.npy"
+    digits.main(["--test-set", f"{images},{labels}"])
+    data = digits.split()
+    assert np.array_equal(np.load(images), data.test_images)
+    assert np.array_equal(np.load(labels), data.test_labels)
+
+
+@pytest.mark.parametrize("names", ["x.npy", ",y.npy", "x.npy,"])
+def test_a_test_set_has_two_files(names: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        digits.main(["--test-set", names])
+    assert ended.value.code == 2
+    assert f"--test-set takes two files, X.NPY,Y.NPY, not '{names}'" in capsys.readouterr().err
+
+
+@needs_sklearn
+def test_a_test_set_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        digits.main(["--test-set", f"{tmp_path / 'absent' / 'x.npy'},{tmp_path / 'y.npy'}"])
+    assert ended.value.code == 2
+    assert "x.npy: cannot be written (No such file or directory)" in capsys.readouterr().err
