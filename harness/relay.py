@@ -59,7 +59,7 @@ def serve(
     operator. ``report`` is told, one line at a time, of lost output.
 
     Raises:
-        EmulationError: the emulator has ended.
+        EmulationError: the emulator has ended, or its counts or the firmware's answers cannot be read.
     """
     relay = _Relay(device)
     quiet = _IDLE_TURNS
@@ -97,6 +97,12 @@ class _Relay:
         return out
 
     def _after(self, frame: wire.Frame) -> bytes:
+        try:
+            return self._counts(frame)
+        except (wire.WireError, struct.error) as error:
+            raise EmulationError(f"the firmware sent {frame.describe()}, which cannot be read: {error}") from error
+
+    def _counts(self, frame: wire.Frame) -> bytes:
         if frame.type == wire.FRAME_RESULT:
             done, _ = struct.unpack("<II", frame.payload)
             return b"".join(
