@@ -35,7 +35,8 @@ class PseudoTerminal:
 
     def read(self, timeout_s: float) -> bytes:
         """What a client has sent since the last call; empty where nothing came in time."""
-        return os.read(self._ours, _CHUNK) if self._ready(select.POLLIN, round(timeout_s * 1000)) else b""
+        # Also without a client, where that is an event: reading then raises.
+        return os.read(self._ours, _CHUNK) if self._events(select.POLLIN, round(timeout_s * 1000)) else b""
 
     def write(self, data: bytes) -> int:
         """Send bytes to the client; returns how many were lost, as on a serial line that nobody reads.
@@ -49,12 +50,13 @@ class PseudoTerminal:
                 rest = rest[os.write(self._ours, rest) :]
                 self._stalled = False
             except BlockingIOError:
-                if self._stalled or not self._ready(select.POLLOUT, _PATIENCE_MS):
+                if self._stalled or not self._events(select.POLLOUT, _PATIENCE_MS) & select.POLLOUT:
                     self._stalled = True
                     break
         return len(rest)
 
-    def _ready(self, event: int, timeout_ms: int) -> bool:
+    def _events(self, event: int, timeout_ms: int) -> int:
+        """Wait for an event: poll's bits, 0 where nothing happened in time."""
         waiting = select.poll()
         waiting.register(self._ours, event)
-        return bool(waiting.poll(timeout_ms))
+        return next((bits for _, bits in waiting.poll(timeout_ms)), 0)
