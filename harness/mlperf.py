@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
-from harness import mlperf_data
+from harness import mlperf_data, model
 from harness.errors import EmulationError
 from harness.mlperf_data import OTHER
 from harness.pty import PseudoTerminal
@@ -265,6 +266,16 @@ class Dut:
     def _lap(self) -> str:
         """Device time in microseconds, rounded down: a lap's two ends are off by less than one together."""
         return f"m-lap-us-{self._instructions * 1_000_000 // self._device.platform.clock_hz}"
+
+
+def check(model_path: Path, model_id: str | None) -> None:
+    """Say before anything is built what ``serve`` would refuse.
+
+    Raises:
+        BadInputError: the network cannot be used, or the id does not fit it.
+    """
+    network = model.load(model_path)
+    mlperf_data.data(network, mlperf_data.identify(network) if model_id is None else model_id)
 
 
 def serve(

@@ -44,6 +44,14 @@ def serve(
     protocol: Annotated[
         str, typer.Option("--protocol", help="frames (firmware/app/wire.h), or mlperf-tiny.")
     ] = "frames",
+    model_id: Annotated[
+        str | None,
+        typer.Option(
+            "--model-id",
+            help="For mlperf-tiny: kws01, vww01, ic01, ad01, or another, instead of what the network's shapes say.",
+            show_default=False,
+        ),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the first client has closed the terminal.")] = False,
 ) -> int:
     """Serve a network on a pseudo-terminal, as a board does on its serial port, until Ctrl-C."""
@@ -54,6 +62,10 @@ def serve(
 
     if protocol not in _PROTOCOLS:
         raise BadInputError(f"unknown protocol {protocol!r}", f"one of {', '.join(_PROTOCOLS)}")
+    if protocol == "mlperf-tiny":
+        mlperf.check(model, model_id)
+    elif model_id is not None:
+        raise BadInputError(f"a model id of {model_id!r} has no meaning in {protocol}", "give --protocol mlperf-tiny")
     choose_renode(renode)
     with contextlib.ExitStack() as ends:
         terminal = ends.enter_context(relay.OneClient() if once else PseudoTerminal())
@@ -75,7 +87,7 @@ def serve(
         if protocol == "frames":
             relay.serve(device, terminal, report=say, stop=stop)
         else:
-            mlperf.serve(device, terminal, report=say, stop=stop)
+            mlperf.serve(device, terminal, model_id=model_id, report=say, stop=stop)
     return EXIT_PASS
 
 

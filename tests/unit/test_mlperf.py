@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
-import select
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import mlperf
+from harness.errors import BadInputError
 from harness.pty import PseudoTerminal
+from harness.relay import OneClient
+from tests.conftest import DIGITS
+from tests.mlperf_client import Port, lap_times, load_commands
 from tests.unit.mlperf_device import AD, CLOCK_HZ, IC, KWS, FakeDevice, model, tensor
 
 READY = "m-ready"
@@ -40,14 +43,7 @@ class Client:
         return lines
 
     def load(self, data: bytes) -> list[str]:
-        lines = self.send(f"db load {len(data)}")
-        for at in range(0, len(data), 31):  # as the benchmark's runner
-            lines += self.send(f"db {data[at : at + 31].hex()}")
-        return lines
-
-
-def lap_times(lines: Sequence[str]) -> list[int]:
-    return [int(line.removeprefix("m-lap-us-")) for line in lines if line.startswith("m-lap-us-")]
+        return [line for command in load_commands(data) for line in self.send(command)]
 
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -136,6 +132,7 @@ def test_lines_come_while_the_inferences_run() -> None:
     assert client.device.done == 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2_000_000), st.integers(1, 40), st.integers(0, 12), st.lists(st.integers(0, 500_000), max_size=9))
 def test_laps_are_instructions_over_clock_within_a_microsecond(
     base: int, count: int, warmups: int, jitter: list[int]
@@ -340,6 +337,7 @@ def test_ten_thousand_random_inputs_get_one_ready_a_command() -> None:
     assert inferences > 100, "the random inputs must reach the inferences"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(_WORDS), max_size=30).map(b"".join), st.randoms(use_true_random=False))
 def test_it_does_not_matter_how_the_bytes_are_cut(data: bytes, source: random.Random) -> None:
     whole = b"".join(Client().dut.feed(data))
@@ -371,45 +369,20 @@ def served(device: FakeDevice, model_id: str | None = None) -> Iterator[tuple[st
             assert not server.is_alive()
 
 
-class Port:
-    """A client that opens the terminal as a serial port."""
-
-    def __init__(self, path: str) -> None:
-        self._handle = os.open(path, os.O_RDWR | os.O_NOCTTY)
-        self._received = b""
-
-    def write(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._handle, data) :]
-
-    def answer(self, timeout_s: float = 10.0) -> list[str]:
-        """Lines up to the next m-ready, which is left out."""
-        while b"m-ready\r\n" not in self._received:
-            assert select.select([self._handle], [], [], timeout_s)[0], f"no answer after {self._received!r}"
-            self._received += os.read(self._handle, 65536)
-        text, _, self._received = self._received.partition(b"m-ready\r\n")
-        return text.decode("ascii").splitlines()
-
-    def close(self) -> None:
-        os.close(self._handle)
-
-
 def test_clients_on_the_terminal_come_and_go() -> None:
     device = FakeDevice()
     with served(device) as (path, reports):
-        port = Port(path)
-        assert port.answer() == ["m-timestamp-mode-performance", "m-lap-us-0", "m-init-done"]
-        port.write(b"na")
-        port.close()
-        port = Port(path)
-        port.write(b"me%")
-        assert port.answer() == ["m-name-dut-[stm32l4r5zi-emulated]"]
-        port.write(b"infer 2 1%timestamp%" + b"%" * 100)
-        assert port.answer()[-2:] == ["m-infer-done", f"m-results-[{','.join(['0.500'] * 12)}]"]
-        assert port.answer() == ["m-lap-us-25"]
-        for _ in range(100):
-            assert port.answer() == ["e-[Unknown command: ]"]
-        port.close()
+        with Port(path) as port:
+            assert port.answer() == ["m-timestamp-mode-performance", "m-lap-us-0", "m-init-done"]
+            port.write(b"na")
+        with Port(path) as port:
+            port.write(b"me%")
+            assert port.answer() == ["m-name-dut-[stm32l4r5zi-emulated]"]
+            port.write(b"infer 2 1%timestamp%" + b"%" * 100)
+            assert port.answer()[-2:] == ["m-infer-done", f"m-results-[{','.join(['0.500'] * 12)}]"]
+            assert port.answer() == ["m-lap-us-25"]
+            for _ in range(100):
+                assert port.answer() == ["e-[Unknown command: ]"]
     assert device.done == 3
     assert reports == [
         "model kws01; lap times are executed instructions of the inferences at one a cycle of 120 MHz, not an estimate "
@@ -418,21 +391,37 @@ def test_clients_on_the_terminal_come_and_go() -> None:
 
 
 def test_a_client_that_does_not_read_is_not_waited_for() -> None:
-    with served(FakeDevice(), "mine") as (path, reports):
-        port = Port(path)
+    with served(FakeDevice(), "mine") as (path, reports), Port(path) as port:
         port.write(b"db load 27648%")
         port.write(b"db print%" * 5)  # 600 KB of answers
         for _ in range(100):
             if len(reports) > 1:
                 break
-            select.select([], [], [], 0.1)
+            time.sleep(0.1)
         assert reports[1:] == ["the client does not read: what it was sent is lost"]
-        port.close()
+
+
+def test_a_client_that_leaves_in_the_middle_ends_a_terminal_for_one() -> None:
+    with OneClient() as terminal:
+        with Port(terminal.path) as port:
+            port.write(b"infer 100000 0%db load 27648%" + b"db print%" * 9)
+            server = threading.Thread(
+                target=mlperf.serve, args=(FakeDevice(), terminal), kwargs={"report": str, "stop": terminal.left}
+            )
+            server.start()
+            port.answer()
+        server.join(timeout=20.0)
+        assert not server.is_alive()
 
 
 def test_a_model_that_is_none_of_the_four_is_said_so() -> None:
-    with served(FakeDevice(model([tensor((4,))], [tensor((4,))]))) as (path, reports):
-        port = Port(path)
+    with served(FakeDevice(model([tensor((4,))], [tensor((4,))]))) as (path, reports), Port(path) as port:
         port.answer()
-        port.close()
     assert reports[0].startswith("model other (none of the benchmark's four; input bytes as the network takes them);")
+
+
+def test_what_cannot_be_served_is_refused_before_anything_is_built() -> None:
+    mlperf.check(DIGITS, None)
+    mlperf.check(DIGITS, "ic01")
+    with pytest.raises(BadInputError, match="ad01 compares output and input"):
+        mlperf.check(DIGITS, "ad01")
