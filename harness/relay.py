@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import wire
+from harness.errors import EmulationError
 from harness.pty import PseudoTerminal
 from harness.serving import Device
 
