@@ -11,15 +11,17 @@ from collections.abc import Sequence
 from harness import reference, wire
 from harness.emulators import Session
 from harness.errors import BadInputError, EmulationError
+from harness.frames import Frame, FrameError, Info, Splitter, parse_error, parse_info
 from harness.records import Model
 
-_WRITE_BYTES = wire.FRAME_PAYLOAD - wire.FRAME_WRITE_HEADER
+_WRITE = struct.Struct("<HI")
+_WRITE_BYTES = wire.FRAME_PAYLOAD - _WRITE.size
 
 
 class InferenceError(EmulationError):
     """An inference failed; ``frame`` says where, and how many of the request succeeded before it."""
 
-    def __init__(self, message: str, detail: str | None, frame: wire.FrameError) -> None:
+    def __init__(self, message: str, detail: str | None, frame: FrameError) -> None:
         super().__init__(message, detail=detail)
         self.frame = frame
 
@@ -42,8 +44,8 @@ class Client:
         self._model = model
         self._limit_s = time_limit_s
         self._where = where
-        self._splitter = wire.Splitter()
-        self._frames: deque[wire.Frame] = deque()
+        self._splitter = Splitter()
+        self._frames: deque[Frame] = deque()
         self._sequence = 0
         self._text_seen = 0
         self._await_begin()
@@ -66,7 +68,7 @@ class Client:
         for index, data in enumerate(inputs):
             for offset in range(0, len(data), _WRITE_BYTES):
                 piece = data[offset : offset + _WRITE_BYTES]
-                payload = struct.pack("<HI", index, offset) + piece
+                payload = _WRITE.pack(index, offset) + piece
                 self.request(wire.FRAME_WRITE, payload, wire.FRAME_WRITTEN)
 
     def infer(self, repeat: int) -> int:
@@ -109,7 +111,7 @@ class Client:
             )
         return tuple(outputs)
 
-    def request(self, kind: int, payload: bytes, answer: int) -> wire.Frame:
+    def request(self, kind: int, payload: bytes, answer: int) -> Frame:
         """Send one request and return its answer, which must be of the type ``answer``.
 
         Raises:
@@ -117,7 +119,7 @@ class Client:
             EmulationError: there is no answer in time, another one, or the firmware has died.
         """
         self._sequence = self._sequence % 255 + 1
-        asked = wire.Frame(type=kind, sequence=self._sequence, payload=payload)
+        asked = Frame(type=kind, sequence=self._sequence, payload=payload)
         try:
             self.session.write(asked.encode())
         except EmulationError as error:
@@ -132,15 +134,15 @@ class Client:
             raise InferenceError(
                 f"an inference failed on {self._where}: {what}", "\n".join(console.log) or None, failed
             )
-        expected = wire.Frame(type=answer, sequence=asked.sequence, payload=b"").describe()
+        expected = Frame(type=answer, sequence=asked.sequence, payload=b"").describe()
         raise EmulationError(
             f"the firmware on {self._where} answered {asked.describe()} by {frame.describe()}, expected {expected}"
         )
 
-    def _hello(self) -> wire.Info:
+    def _hello(self) -> Info:
         frame = self.request(wire.FRAME_HELLO, b"", wire.FRAME_INFO)
         try:
-            info = wire.parse_info(frame.payload)
+            info = parse_info(frame.payload)
         except wire.WireError as error:
             raise EmulationError(f"the firmware on {self._where} does not say what it is: {error}") from error
         model = self._model
@@ -155,7 +157,7 @@ class Client:
         while "@begin" not in self._splitter.text:
             self._advance(deadline, "to begin")
 
-    def _receive(self, asked: str) -> wire.Frame:
+    def _receive(self, asked: str) -> Frame:
         deadline = time.monotonic() + self._limit_s
         while not self._frames:
             self._advance(deadline, f"to answer {asked}")
@@ -206,12 +208,12 @@ class Client:
         return EmulationError(f"the firmware failed on {self._where}: {what}", detail="\n".join(console.log) or None)
 
 
-def _failed_inference(frame: wire.Frame, asked: wire.Frame) -> wire.FrameError | None:
+def _failed_inference(frame: Frame, asked: Frame) -> FrameError | None:
     """What the answer says of a failed inference, or None: it is another answer."""
     if frame.type != wire.FRAME_ERROR or frame.sequence != asked.sequence:
         return None
     try:
-        error = wire.parse_error(frame.payload)
+        error = parse_error(frame.payload)
     except wire.WireError:
         return None  # the caller quotes the frame
     return error if error.code == wire.FRAME_ERROR_INFERENCE else None

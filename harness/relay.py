@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness import wire
 from harness.errors import EmulationError
+from harness.frames import Frame, Splitter, counts_frames, parse_error
 from harness.pty import PseudoTerminal
 from harness.serving import Device
 
@@ -83,7 +84,7 @@ class _Relay:
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._splitter = wire.Splitter()
+        self._splitter = Splitter()
 
     def take(self, data: bytes) -> bytes:
         """What goes to the client for these bytes of the firmware."""
@@ -97,22 +98,22 @@ class _Relay:
                 out += self._after(frame)
         return out
 
-    def _after(self, frame: wire.Frame) -> bytes:
+    def _after(self, frame: Frame) -> bytes:
         try:
             return self._counts(frame)
         except (wire.WireError, struct.error) as error:
             raise EmulationError(f"the firmware sent {frame.describe()}, which cannot be read: {error}") from error
 
-    def _counts(self, frame: wire.Frame) -> bytes:
+    def _counts(self, frame: Frame) -> bytes:
         if frame.type == wire.FRAME_RESULT:
             done, _ = struct.unpack("<II", frame.payload)
             return b"".join(
                 part.encode()
                 for inference, values in enumerate(self._device.counts(done))
-                for part in wire.counts_frames(frame.sequence, wire.FRAME_UNIT_INSTRUCTIONS, inference, values)
+                for part in counts_frames(frame.sequence, wire.FRAME_UNIT_INSTRUCTIONS, inference, values)
             )
         if frame.type == wire.FRAME_ERROR:
-            error = wire.parse_error(frame.payload)
+            error = parse_error(frame.payload)
             if error.code == wire.FRAME_ERROR_INFERENCE:
                 self._device.pass_over(error)
         return b""

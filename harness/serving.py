@@ -13,6 +13,7 @@ from harness.elf import Elf
 from harness.emulators import Session, qemu, renode
 from harness.emulators.console import Console
 from harness.errors import BadInputError, EmulationError, HarnessError
+from harness.frames import FrameError, Info
 from harness.library import Library, Progress, silent
 from harness.records import EmulatorInfo, Job, Machine, Model, Platform, Record, Segment
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
@@ -57,7 +58,7 @@ class Device:
         self._client = Client(session, model, time_limit_s, machine.name)
 
     @property
-    def info(self) -> wire.Info:
+    def info(self) -> Info:
         return self._client.info
 
     @property
@@ -104,7 +105,7 @@ class Device:
         segments = self.session.segments(length * inferences, self._limit_s) if inferences else ()
         return [values(segments[at : at + length]) for at in range(0, len(segments), length)]
 
-    def pass_over(self, error: wire.FrameError) -> None:
+    def pass_over(self, error: FrameError) -> None:
         """After an ERROR frame for a failed inference: skip the segments of that request."""
         failed = segments_of(0 if error.node is None else error.node + 1)
         self.session.segments(error.done * segments_of(len(self.model.operators)) + failed, self._limit_s)

@@ -1,13 +1,11 @@
-"""The firmware's console vocabulary (firmware/app/wire.h): lines and their parser, frames and their codec."""
+"""The firmware's console vocabulary (firmware/app/wire.h): its words and frames, and the parser of its lines.
+
+Frames are taken apart in harness/frames.py.
+"""
 
 from __future__ import annotations
 
-import re
-import struct
-import zlib
-
 import msgspec
-from cobs import cobs
 
 from harness.records import Record
 
@@ -34,6 +32,37 @@ STACK_UNKNOWN = 2**32 - 1
 
 # Printed by TFLM where a check fails that cannot return an error; the firmware then spins.
 HALTED = b"HALTED"
+
+# Frames: most bytes of a payload, bytes besides it, most inputs and outputs, most inferences of a request.
+FRAME_PAYLOAD = 256
+FRAME_OVERHEAD = 8
+FRAME_TENSORS = 48
+FRAME_REPEATS = 1024
+
+FRAME_HELLO, FRAME_WRITE, FRAME_INFER, FRAME_READ = 0x01, 0x02, 0x03, 0x04
+FRAME_INFO, FRAME_WRITTEN, FRAME_RESULT, FRAME_DATA, FRAME_COUNTS, FRAME_ERROR = 0x81, 0x82, 0x83, 0x84, 0x85, 0xFF
+
+FRAME_NAMES = {
+    FRAME_HELLO: "HELLO",
+    FRAME_WRITE: "WRITE",
+    FRAME_INFER: "INFER",
+    FRAME_READ: "READ",
+    FRAME_INFO: "INFO",
+    FRAME_WRITTEN: "WRITTEN",
+    FRAME_RESULT: "RESULT",
+    FRAME_DATA: "DATA",
+    FRAME_COUNTS: "COUNTS",
+    FRAME_ERROR: "ERROR",
+}
+
+# Units of COUNTS, and codes of ERROR.
+FRAME_UNIT_INSTRUCTIONS, FRAME_UNIT_CYCLES = 1, 2
+FRAME_ERROR_SHORT = 1
+FRAME_ERROR_LONG = 2
+FRAME_ERROR_CRC = 3
+FRAME_ERROR_TYPE = 4
+FRAME_ERROR_ARGUMENT = 5
+FRAME_ERROR_INFERENCE = 6
 
 _EXCEPTIONS = {
     2: "NMI",
@@ -259,254 +288,3 @@ class _Reader:
 
 def _pairs(rest: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in rest.split())
-
-
-# --- frames ----------------------------------------------------------------------------------------------------------
-
-FRAME_PAYLOAD = 256
-FRAME_OVERHEAD = 8
-FRAME_TENSORS = 48
-FRAME_REPEATS = 1024
-
-FRAME_HELLO, FRAME_WRITE, FRAME_INFER, FRAME_READ = 0x01, 0x02, 0x03, 0x04
-FRAME_INFO, FRAME_WRITTEN, FRAME_RESULT, FRAME_DATA, FRAME_COUNTS, FRAME_ERROR = 0x81, 0x82, 0x83, 0x84, 0x85, 0xFF
-
-FRAME_NAMES = {
-    FRAME_HELLO: "HELLO",
-    FRAME_WRITE: "WRITE",
-    FRAME_INFER: "INFER",
-    FRAME_READ: "READ",
-    FRAME_INFO: "INFO",
-    FRAME_WRITTEN: "WRITTEN",
-    FRAME_RESULT: "RESULT",
-    FRAME_DATA: "DATA",
-    FRAME_COUNTS: "COUNTS",
-    FRAME_ERROR: "ERROR",
-}
-
-FRAME_UNIT_INSTRUCTIONS, FRAME_UNIT_CYCLES = 1, 2
-
-FRAME_ERROR_SHORT = 1
-FRAME_ERROR_LONG = 2
-FRAME_ERROR_CRC = 3
-FRAME_ERROR_TYPE = 4
-FRAME_ERROR_ARGUMENT = 5
-FRAME_ERROR_INFERENCE = 6
-
-_ERRORS = {
-    FRAME_ERROR_SHORT: "the frame was too short",
-    FRAME_ERROR_LONG: "the frame was too long",
-    FRAME_ERROR_CRC: "the frame's CRC was wrong",
-    FRAME_ERROR_TYPE: "no request has this type",
-    FRAME_ERROR_ARGUMENT: "an argument is out of range",
-    FRAME_ERROR_INFERENCE: "an inference failed",
-}
-
-# Bytes of a WRITE frame in front of the data.
-FRAME_WRITE_HEADER = 6
-
-_HEADER = struct.Struct("<BBH")
-_CRC = struct.Struct("<I")
-_COUNTS = struct.Struct("<BIHH")
-# No frame in COBS is longer: one byte is added for each 254.
-_LONGEST_CHUNK = FRAME_PAYLOAD + FRAME_OVERHEAD + 2
-# More text than this between two zeros is no line of ours.
-_LONGEST_TEXT = 64 * 1024
-_LINE = re.compile(rb"@(?:" + "|".join(WORDS).encode() + rb")(?: [^\n]*)?\n?")
-
-
-class Frame(Record, frozen=True):
-    """A frame: its type (FRAME_HELLO ...), the sequence of the request, the payload."""
-
-    type: int
-    sequence: int
-    payload: bytes
-
-    def describe(self) -> str:
-        """Its type and sequence, and what an ERROR frame says."""
-        text = f"{FRAME_NAMES.get(self.type, f'type {self.type:#04x}')} {self.sequence}"
-        if self.type != FRAME_ERROR:
-            return text
-        try:
-            return f"{text} ({parse_error(self.payload).describe()})"
-        except WireError as error:
-            return f"{text} ({error})"
-
-    def encode(self) -> bytes:
-        """As it goes over the console, with a zero on both sides.
-
-        Raises:
-            ValueError: the payload is longer than FRAME_PAYLOAD.
-        """
-        if len(self.payload) > FRAME_PAYLOAD:
-            raise ValueError(f"a payload of {len(self.payload)} bytes, at most {FRAME_PAYLOAD} fit")
-        content = _HEADER.pack(self.type, self.sequence, len(self.payload)) + self.payload
-        stuffed: bytes = cobs.encode(content + _CRC.pack(zlib.crc32(content)))
-        return b"\0" + stuffed + b"\0"
-
-
-def decode_frame(chunk: bytes) -> Frame | None:
-    """The frame that stood between two zeros, or None: it is none."""
-    if len(chunk) > _LONGEST_CHUNK:
-        return None
-    try:
-        content = cobs.decode(chunk)
-    except cobs.DecodeError:
-        return None
-    if len(content) < FRAME_OVERHEAD:
-        return None
-    kind, sequence, size = _HEADER.unpack_from(content)
-    checked, crc = content[: -_CRC.size], content[-_CRC.size :]
-    if len(content) != size + FRAME_OVERHEAD or _CRC.pack(zlib.crc32(checked)) != crc:
-        return None
-    return Frame(type=kind, sequence=sequence, payload=checked[_HEADER.size :])
-
-
-class Splitter:
-    """Takes the bytes of a console apart: frames, lines, and what is neither.
-
-    ``text`` collects the lines, ``noise`` counts the bytes that were passed over.
-    """
-
-    def __init__(self) -> None:
-        self.text = ""
-        self.noise = 0
-        self._chunk = bytearray()
-
-    def feed(self, data: bytes) -> list[Frame]:
-        """The frames that these bytes complete."""
-        frames = []
-        *whole, rest = data.split(b"\0")
-        for part in whole:
-            self._chunk += part
-            frame = self._close()
-            if frame is not None:
-                frames.append(frame)
-        self._chunk += rest
-        if len(self._chunk) > _LONGEST_TEXT:
-            self._close()
-        return frames
-
-    @property
-    def pending(self) -> bytes:
-        """What has come since the last zero."""
-        return bytes(self._chunk)
-
-    def end(self) -> None:
-        """Nothing follows: what is pending is text or noise."""
-        self._close()
-
-    def _close(self) -> Frame | None:
-        chunk = bytes(self._chunk)
-        self._chunk.clear()
-        frame = decode_frame(chunk) if chunk else None
-        if frame is None:
-            # A fault may be reported in the middle of a frame: its lines begin behind what was sent of that.
-            lines = _LINE.findall(chunk)
-            self.noise += len(chunk) - sum(map(len, lines))
-            self.text += "".join(line.decode(errors="replace").rstrip("\n") + "\n" for line in lines)
-        return frame
-
-
-class Info(Record, frozen=True):
-    """What a firmware says of itself: sizes in bytes, ``arena_bytes`` without the copies of the inputs."""
-
-    operators: int
-    arena_bytes: int
-    input_bytes: tuple[int, ...]
-    output_bytes: tuple[int, ...]
-    tflm: str
-    kernels: str
-
-
-class FrameError(Record, frozen=True):
-    """An ERROR frame: its code; of a failed inference the operator (None: none in particular) and how many succeeded
-    before it."""
-
-    code: int
-    node: int | None = None
-    done: int = 0
-
-    def describe(self) -> str:
-        """What was wrong, in words."""
-        return _ERRORS.get(self.code, f"error {self.code}")
-
-
-class CountsPart(Record, frozen=True):
-    """A COUNTS frame: values of inference number ``inference`` of a request, from value ``first`` of ``total`` on."""
-
-    unit: int
-    inference: int
-    first: int
-    total: int
-    values: tuple[int, ...]
-
-
-def parse_info(payload: bytes) -> Info:
-    """Of an INFO frame.
-
-    Raises:
-        WireError: it is another version's, or not what an INFO frame holds.
-    """
-    try:
-        version, operators, inputs, outputs, arena = struct.unpack_from("<HHHHI", payload)
-        if version != VERSION:
-            raise WireError(f"the firmware speaks version {version} of the wire, expected {VERSION}")
-        sizes = struct.unpack_from(f"<{inputs + outputs}I", payload, 12)
-        tflm, kernels = payload[12 + 4 * len(sizes) :].decode("ascii").split(" ")
-    except (struct.error, ValueError) as error:
-        if isinstance(error, WireError):
-            raise
-        raise WireError(f"no INFO frame: {error}") from error
-    return Info(
-        operators=operators,
-        arena_bytes=arena,
-        input_bytes=sizes[:inputs],
-        output_bytes=sizes[inputs:],
-        tflm=tflm,
-        kernels=kernels,
-    )
-
-
-def parse_error(payload: bytes) -> FrameError:
-    """Of an ERROR frame.
-
-    Raises:
-        WireError: it is not what an ERROR frame holds.
-    """
-    try:
-        if payload[:1] != bytes([FRAME_ERROR_INFERENCE]):
-            (code,) = struct.unpack("<B", payload)
-            return FrameError(code=code)
-        code, node, done = struct.unpack("<BiI", payload)
-    except struct.error as error:
-        raise WireError(f"no ERROR frame: {error}") from error
-    return FrameError(code=code, node=None if node < 0 else node, done=done)
-
-
-def counts_frames(sequence: int, unit: int, inference: int, values: tuple[int, ...]) -> list[Frame]:
-    """COUNTS frames for one inference: its total, then its operators."""
-    room = (FRAME_PAYLOAD - _COUNTS.size) // 8
-    return [
-        Frame(
-            type=FRAME_COUNTS,
-            sequence=sequence,
-            payload=_COUNTS.pack(unit, inference, first, len(values))
-            + struct.pack(f"<{len(values[first : first + room])}Q", *values[first : first + room]),
-        )
-        for first in range(0, len(values), room)
-    ]
-
-
-def parse_counts(payload: bytes) -> CountsPart:
-    """Of a COUNTS frame.
-
-    Raises:
-        WireError: it is not what a COUNTS frame holds.
-    """
-    try:
-        unit, inference, first, total = _COUNTS.unpack_from(payload)
-        values = struct.unpack(f"<{(len(payload) - _COUNTS.size) // 8}Q", payload[_COUNTS.size :])
-    except struct.error as error:
-        raise WireError(f"no COUNTS frame: {error}") from error
-    return CountsPart(unit=unit, inference=inference, first=first, total=total, values=values)

@@ -1,6 +1,6 @@
-/* The vocabulary of the console: lines "@word key=value ...", and the frames of firmware that serves, both read by
- * harness/wire.py; a contract test holds the two together. In lines, numbers are decimal; crc32 is eight hexadecimal
- * digits; @data carries up to 32 bytes in hexadecimal. */
+/* The vocabulary of the console: lines "@word key=value ...", read by harness/wire.py, and the frames of firmware that
+ * serves, read by harness/frames.py; contract tests hold the two sides together. In lines, numbers are decimal; crc32 is
+ * eight hexadecimal digits; @data carries up to 32 bytes in hexadecimal. */
 #ifndef HARNESS_WIRE_H_
 #define HARNESS_WIRE_H_
 

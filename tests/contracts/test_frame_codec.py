@@ -1,4 +1,4 @@
-"""firmware/app/frame.c against harness/wire.py: the same frames come and go, and the same bytes are no frames."""
+"""firmware/app/frame.c against harness/frames.py: the same frames come and go, and the same bytes are no frames."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import wire
+from harness.frames import Frame, Splitter, decode_frame
 from harness.paths import data_folder
 
 APP = data_folder("firmware") / "app"
@@ -44,7 +45,7 @@ int size(void) { return (int)frame_payload_size(&reader); }
 const uint8_t *payload(void) { return frame_payload(&reader); }
 """
 
-Verdict = wire.Frame | int
+Verdict = Frame | int
 
 
 class Codec:
@@ -57,7 +58,7 @@ class Codec:
         library.send.restype = ctypes.c_size_t
         library.send.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
 
-    def encode(self, frame: wire.Frame) -> bytes:
+    def encode(self, frame: Frame) -> bytes:
         size = self._library.send(frame.type, frame.sequence, frame.payload, len(frame.payload))
         return bytes(self._library.sent()[:size])
 
@@ -69,7 +70,7 @@ class Codec:
             result = self._library.take(byte)
             if result == 0:
                 payload = bytes(self._library.payload()[: self._library.size()])
-                found.append(wire.Frame(type=self._library.type(), sequence=self._library.sequence(), payload=payload))
+                found.append(Frame(type=self._library.type(), sequence=self._library.sequence(), payload=payload))
             elif result > 0:
                 found.append(result)
         return found
@@ -93,7 +94,7 @@ def _build(options: list[str], source: Path, target: Path) -> None:
 
 
 frames = st.builds(
-    wire.Frame,
+    Frame,
     type=st.integers(0, 255),
     sequence=st.integers(0, 255),
     payload=st.one_of(
@@ -109,22 +110,22 @@ streams = st.lists(st.one_of(st.just(0), st.integers(0, 255)), max_size=700).map
 
 @given(frames)
 @settings(deadline=None)
-def test_both_sides_encode_and_decode_the_same(codec: Codec, frame: wire.Frame) -> None:
+def test_both_sides_encode_and_decode_the_same(codec: Codec, frame: Frame) -> None:
     encoded = frame.encode()
     assert codec.decode(encoded) == [frame]
-    (found,) = wire.Splitter().feed(codec.encode(frame))
+    (found,) = Splitter().feed(codec.encode(frame))
     assert found == frame
     assert 0 not in encoded[1:-1]
 
 
-def expected(stream: bytes) -> list[wire.Frame | None]:
+def expected(stream: bytes) -> list[Frame | None]:
     *chunks, _ = stream.split(b"\0")
-    return [wire.decode_frame(chunk) for chunk in chunks if chunk]
+    return [decode_frame(chunk) for chunk in chunks if chunk]
 
 
 def agree(codec: Codec, stream: bytes) -> None:
     found = codec.decode(stream)
-    assert [item if isinstance(item, wire.Frame) else None for item in found] == expected(stream)
+    assert [item if isinstance(item, Frame) else None for item in found] == expected(stream)
 
 
 @given(streams)
@@ -133,7 +134,7 @@ def test_both_sides_judge_any_bytes_the_same(codec: Codec, stream: bytes) -> Non
     agree(codec, stream)
 
 
-@given(st.lists(st.one_of(frames.map(wire.Frame.encode), streams), max_size=5), st.randoms(use_true_random=False))
+@given(st.lists(st.one_of(frames.map(Frame.encode), streams), max_size=5), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
 def test_both_sides_judge_damaged_frames_the_same(codec: Codec, parts: list[bytes], chance: random.Random) -> None:
     stream = bytearray(b"".join(parts))
@@ -150,8 +151,8 @@ def test_both_sides_judge_damaged_frames_the_same(codec: Codec, parts: list[byte
     agree(codec, bytes(stream))
 
 
-HELLO = wire.Frame(type=wire.FRAME_HELLO, sequence=7, payload=b"")
-FULL = wire.Frame(type=wire.FRAME_WRITE, sequence=8, payload=b"\x05" * wire.FRAME_PAYLOAD)
+HELLO = Frame(type=wire.FRAME_HELLO, sequence=7, payload=b"")
+FULL = Frame(type=wire.FRAME_WRITE, sequence=8, payload=b"\x05" * wire.FRAME_PAYLOAD)
 
 
 def stuffed(content: bytes) -> bytes:
@@ -161,7 +162,7 @@ def stuffed(content: bytes) -> bytes:
     return b"\0" + bytes(cobs.encode(content)) + b"\0"
 
 
-def content(frame: wire.Frame) -> bytes:
+def content(frame: Frame) -> bytes:
     from cobs import cobs
 
     return bytes(cobs.decode(frame.encode()[1:-1]))
@@ -215,7 +216,7 @@ def test_the_decoder_is_clean_under_sanitizers(tmp_path: Path) -> None:
     chance = random.Random(5)
     stream = b""
     for _ in range(3000):
-        frame = bytearray(wire.Frame(type=2, sequence=1, payload=chance.randbytes(chance.randrange(257))).encode())
+        frame = bytearray(Frame(type=2, sequence=1, payload=chance.randbytes(chance.randrange(257))).encode())
         for _ in range(chance.randrange(3)):
             frame[chance.randrange(len(frame))] = chance.randrange(256)
         stream += bytes(frame)

@@ -1,6 +1,6 @@
 """The console's vocabulary: firmware/app/wire.h, the firmware that prints it, and harness/wire.py that reads it.
 
-Its frames' codec, firmware/app/frame.c, is held to harness/wire.py in test_frame_codec.py.
+Its frames' codec, firmware/app/frame.c, is held to harness/frames.py in test_frame_codec.py.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ def test_the_header_defines_what_the_parser_knows() -> None:
 
 def test_frames_have_the_same_numbers_on_both_sides() -> None:
     ours = {name: value for name, value in vars(wire).items() if name.startswith("FRAME_") and isinstance(value, int)}
-    del ours["FRAME_WRITE_HEADER"]  # follows from the layout of a WRITE
     theirs = {name.removeprefix("WIRE_"): int(value, 0) for name, value in DEFINED.items() if "_FRAME_" in name}
     assert ours == theirs
     types = [value for name, value in theirs.items() if name.removeprefix("FRAME_") in wire.FRAME_NAMES.values()]

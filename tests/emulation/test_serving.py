@@ -19,6 +19,7 @@ import pytest
 from harness import image, inputs, library, model, run, serving, wire
 from harness.client import InferenceError
 from harness.errors import BadInputError, EmulationError
+from harness.frames import Frame, Splitter, parse_counts, parse_error, parse_info
 from tests.conftest import DIGITS, SHARED_MODELS
 
 KWS = SHARED_MODELS / "kws_ref_model.tflite"
@@ -245,14 +246,14 @@ class Terminal:
 
     def __init__(self, path: str) -> None:
         self.descriptor = os.open(path, os.O_RDWR | os.O_NOCTTY)
-        self._splitter = wire.Splitter()
-        self._frames: list[wire.Frame] = []
+        self._splitter = Splitter()
+        self._frames: list[Frame] = []
 
-    def ask(self, kind: int, payload: bytes, sequence: int) -> wire.Frame:
-        os.write(self.descriptor, wire.Frame(type=kind, sequence=sequence, payload=payload).encode())
+    def ask(self, kind: int, payload: bytes, sequence: int) -> Frame:
+        os.write(self.descriptor, Frame(type=kind, sequence=sequence, payload=payload).encode())
         return self.next()
 
-    def next(self) -> wire.Frame:
+    def next(self) -> Frame:
         while not self._frames:
             self._frames += self._splitter.feed(os.read(self.descriptor, 4096))
         return self._frames.pop(0)
@@ -261,17 +262,17 @@ class Terminal:
 def test_a_client_on_the_terminal_gets_counts_behind_the_result(served: tuple[subprocess.Popen[str], str]) -> None:
     program, path = served
     client = Terminal(path)
-    info = wire.parse_info(client.ask(wire.FRAME_HELLO, b"", 1).payload)
+    info = parse_info(client.ask(wire.FRAME_HELLO, b"", 1).payload)
     assert info.input_bytes == (64,)
     os.write(client.descriptor, b"garbage\0")
-    assert wire.parse_error(client.next().payload).code in (wire.FRAME_ERROR_SHORT, wire.FRAME_ERROR_CRC)
+    assert parse_error(client.next().payload).code in (wire.FRAME_ERROR_SHORT, wire.FRAME_ERROR_CRC)
     written = client.ask(wire.FRAME_WRITE, struct.pack("<HI", 0, 0) + ONES[0], 2)
     assert (written.type, written.sequence) == (wire.FRAME_WRITTEN, 2)
     result = client.ask(wire.FRAME_INFER, struct.pack("<I", 2), 3)
     assert (result.type, result.sequence) == (wire.FRAME_RESULT, 3)
     parts = [client.next(), client.next()]
     assert all((part.type, part.sequence) == (wire.FRAME_COUNTS, 3) for part in parts)
-    counted = [wire.parse_counts(part.payload) for part in parts]
+    counted = [parse_counts(part.payload) for part in parts]
     assert [part.inference for part in counted] == [0, 1]
     data = client.ask(wire.FRAME_READ, struct.pack("<HIH", 0, 0, 10), 4)
     with serving.serve(DIGITS, "mps2-an386") as device:

@@ -14,6 +14,7 @@ from cobs import cobs
 
 from harness import inputs, library, model, serving, wire
 from harness.emulators import Session
+from harness.frames import Frame, Splitter, decode_frame, parse_error
 from tests.conftest import DIGITS
 
 FRAMES = 10_000
@@ -26,10 +27,10 @@ _ANSWERS = {
     wire.FRAME_READ: wire.FRAME_DATA,
 }
 _CHUNK_ERRORS = (wire.FRAME_ERROR_SHORT, wire.FRAME_ERROR_LONG, wire.FRAME_ERROR_CRC)
-BARRIER = wire.Frame(type=wire.FRAME_HELLO, sequence=255, payload=b"")
+BARRIER = Frame(type=wire.FRAME_HELLO, sequence=255, payload=b"")
 
 
-def valid(chance: random.Random) -> wire.Frame:
+def valid(chance: random.Random) -> Frame:
     """A frame that is whole; its arguments may be wrong. Few are long and few infer, which costs time."""
     kind = chance.choice((1, 2, 2, 2, 4, 4, 4, 3 if chance.random() < 0.2 else 2, chance.randrange(256)))
     index = chance.choice((0, 0, 0, 1, 65535))
@@ -41,7 +42,7 @@ def valid(chance: random.Random) -> wire.Frame:
     }.get(kind, b"")
     if chance.random() < 0.1:
         payload = payload[: chance.randrange(len(payload) + 1)] + chance.randbytes(chance.randrange(4))
-    return wire.Frame(type=kind, sequence=chance.randrange(1, 255), payload=payload)
+    return Frame(type=kind, sequence=chance.randrange(1, 255), payload=payload)
 
 
 def lying(chance: random.Random) -> bytes:
@@ -88,9 +89,9 @@ def chunks(stream: bytes) -> list[bytes]:
     return [chunk for chunk in stream.split(b"\0") if chunk]
 
 
-def answers(session: Session, splitter: wire.Splitter) -> list[wire.Frame]:
+def answers(session: Session, splitter: Splitter) -> list[Frame]:
     """Everything up to the answer to the barrier."""
-    found: list[wire.Frame] = []
+    found: list[Frame] = []
     deadline = time.monotonic() + _ANSWER_S
     while not any(frame.sequence == BARRIER.sequence for frame in found):
         assert time.monotonic() < deadline, f"no answer to the barrier after {len(found)} others"
@@ -99,18 +100,18 @@ def answers(session: Session, splitter: wire.Splitter) -> list[wire.Frame]:
     return found
 
 
-def check(chunk: bytes, answer: wire.Frame) -> int:
+def check(chunk: bytes, answer: Frame) -> int:
     """Whether the answer is one to this chunk; returns how many inferences it tells of."""
-    request = wire.decode_frame(chunk)
+    request = decode_frame(chunk)
     if request is None:
         assert (answer.type, answer.sequence) == (wire.FRAME_ERROR, 0)
-        assert wire.parse_error(answer.payload).code in _CHUNK_ERRORS
+        assert parse_error(answer.payload).code in _CHUNK_ERRORS
         return 0
     assert answer.sequence == request.sequence
     if answer.type == wire.FRAME_ERROR:
         known = request.type in _ANSWERS
         expected = wire.FRAME_ERROR_ARGUMENT if known else wire.FRAME_ERROR_TYPE
-        assert wire.parse_error(answer.payload).code == expected
+        assert parse_error(answer.payload).code == expected
         return 0
     assert answer.type == _ANSWERS[request.type]
     return int(struct.unpack("<II", answer.payload)[0]) if answer.type == wire.FRAME_RESULT else 0
@@ -122,7 +123,7 @@ def fuzz(session: Session, infer: Callable[[], object], count: Callable[[int], o
     expected = infer()
     seen = {"frames": 0, "bytes": 0, "answers": 0, "errors": 0, "inferences": 0}
     for _ in range(FRAMES // BATCH):
-        splitter = wire.Splitter()
+        splitter = Splitter()
         stream = b"".join(damaged(chance) for _ in range(BATCH))
         session.write(stream + BARRIER.encode())
         found = answers(session, splitter)

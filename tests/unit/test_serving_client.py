@@ -14,6 +14,7 @@ import pytest
 from harness import model, serving, wire
 from harness.client import Client, InferenceError
 from harness.errors import BadInputError, EmulationError
+from harness.frames import Frame, Splitter
 from harness.records import EmulatorInfo, Model, Segment
 from tests.conftest import DIGITS
 
@@ -31,7 +32,7 @@ def digits() -> Model:
     return model.load(Path(DIGITS))
 
 
-def answer(request: wire.Frame) -> bytes:
+def answer(request: Frame) -> bytes:
     """What the firmware answers when all is well."""
     kind, payload = {
         wire.FRAME_HELLO: (
@@ -42,12 +43,12 @@ def answer(request: wire.Frame) -> bytes:
         wire.FRAME_INFER: (wire.FRAME_RESULT, request.payload + struct.pack("<I", zlib.crc32(OUTPUT))),
         wire.FRAME_READ: (wire.FRAME_DATA, OUTPUT),
     }[request.type]
-    return wire.Frame(type=kind, sequence=request.sequence, payload=payload).encode()
+    return Frame(type=kind, sequence=request.sequence, payload=payload).encode()
 
 
-def error(request: wire.Frame, payload: bytes, sequence: int | None = None) -> bytes:
+def error(request: Frame, payload: bytes, sequence: int | None = None) -> bytes:
     number = request.sequence if sequence is None else sequence
-    return wire.Frame(type=wire.FRAME_ERROR, sequence=number, payload=payload).encode()
+    return Frame(type=wire.FRAME_ERROR, sequence=number, payload=payload).encode()
 
 
 class Played:
@@ -55,12 +56,12 @@ class Played:
 
     info = EmulatorInfo(name="played", version="1", machine="stage", counter=None)
 
-    def __init__(self, begin: bytes | None = BEGIN, **changes: Callable[[wire.Frame], bytes | None]) -> None:
+    def __init__(self, begin: bytes | None = BEGIN, **changes: Callable[[Frame], bytes | None]) -> None:
         self._changes = {getattr(wire, f"FRAME_{name}"): change for name, change in changes.items()}
         self._out = begin or b""
         self._ended = begin is None
-        self._splitter = wire.Splitter()
-        self.requests: list[wire.Frame] = []
+        self._splitter = Splitter()
+        self.requests: list[Frame] = []
         self.segments_asked: list[int] = []
 
     def write(self, data: bytes) -> None:
@@ -125,20 +126,20 @@ def test_sequences_go_round_without_zero(digits: Model) -> None:
         ({"WRITE": lambda asked: error(asked, b"\5")}, r"WRITE 2 by ERROR 2 \(an argument is out of range\)"),
         ({"WRITE": lambda asked: error(asked, b"")}, r"WRITE 2 by ERROR 2 \(no ERROR frame"),
         (
-            {"WRITE": lambda _: wire.Frame(type=wire.FRAME_WRITTEN, sequence=9, payload=b"").encode()},
+            {"WRITE": lambda _: Frame(type=wire.FRAME_WRITTEN, sequence=9, payload=b"").encode()},
             "answered WRITE 2 by WRITTEN 9, expected WRITTEN 2",
         ),
         ({"INFER": lambda asked: answer(asked)[:-3] + b"\0"}, "took longer than 0.2 s to answer INFER 3"),
         (
-            {"INFER": lambda asked: wire.Frame(type=0x83, sequence=3, payload=bytes(8)).encode()},
+            {"INFER": lambda asked: Frame(type=0x83, sequence=3, payload=bytes(8)).encode()},
             "ran 0 of 1 inferences",
         ),
-        ({"INFER": lambda asked: wire.Frame(type=0x83, sequence=3, payload=b"").encode()}, "sent no RESULT"),
+        ({"INFER": lambda asked: Frame(type=0x83, sequence=3, payload=b"").encode()}, "sent no RESULT"),
         (
-            {"READ": lambda _: wire.Frame(type=0x84, sequence=4, payload=bytes(10)).encode()},
+            {"READ": lambda _: Frame(type=0x84, sequence=4, payload=bytes(10)).encode()},
             "the outputs that came from stage have CRC e38a6876, those that were computed 456cd746",
         ),
-        ({"READ": lambda _: wire.Frame(type=0x84, sequence=4, payload=b"").encode()}, "sent 0 of 10 bytes of output"),
+        ({"READ": lambda _: Frame(type=0x84, sequence=4, payload=b"").encode()}, "sent 0 of 10 bytes of output"),
         ({"READ": lambda _: None}, "the stage is empty"),
         ({"INFER": lambda _: FAULT}, r"the firmware failed on stage: HardFault \(division by zero\) at PC 0x00000100"),
         ({"READ": lambda asked: answer(asked)[:9] + FAULT}, r"HardFault \(division by zero\)"),
@@ -146,7 +147,7 @@ def test_sequences_go_round_without_zero(digits: Model) -> None:
         ({"INFER": lambda _: b"@log text=HALTED"}, "TFLM stopped with HALTED on stage"),
         ({"HELLO": lambda asked: error(asked, b"\4")}, r"HELLO 1 by ERROR 1 \(no request has this type\)"),
         (
-            {"HELLO": lambda _: wire.Frame(type=0x81, sequence=1, payload=b"").encode()},
+            {"HELLO": lambda _: Frame(type=0x81, sequence=1, payload=b"").encode()},
             "does not say what it is: no INFO frame",
         ),
         (
@@ -155,7 +156,7 @@ def test_sequences_go_round_without_zero(digits: Model) -> None:
         ),
         (
             {
-                "HELLO": lambda _: wire.Frame(
+                "HELLO": lambda _: Frame(
                     type=0x81, sequence=1, payload=struct.pack("<HHHHIII", 1, 10, 1, 1, 1, 65, 10) + b"a b"
                 ).encode()
             },
@@ -163,7 +164,7 @@ def test_sequences_go_round_without_zero(digits: Model) -> None:
         ),
         ({"begin": b""}, "the firmware on stage took longer than 0.2 s to begin"),
         ({"begin": None}, "the stage is empty"),
-        ({"begin": BEGIN + answer(wire.Frame(type=1, sequence=4, payload=b""))},
+        ({"begin": BEGIN + answer(Frame(type=1, sequence=4, payload=b""))},
          "answered HELLO 1 by INFO 4, expected INFO 1"),
     ],
 )  # fmt: skip
@@ -175,7 +176,7 @@ def test_wrong_answers(digits: Model, changes: dict[str, object], message: str) 
 def test_a_failed_inference_says_where_and_the_device_goes_on(digits: Model) -> None:
     failing = True
 
-    def fail(asked: wire.Frame) -> bytes:
+    def fail(asked: Frame) -> bytes:
         if not failing:
             return answer(asked)
         text = b"\0@log text=no good\n@error stage=invoke node=2\n\0"
