@@ -232,7 +232,6 @@ class Dut:
             yield _error(f"The buffer holds {self._loaded} bytes of an input's {size}: the one before is used")
         else:
             self._input = bytes(self._buffer[:size])
-        self._outputs = None
         try:
             yield f"m-warmup-start-{warmups}"
             self._run(warmups)

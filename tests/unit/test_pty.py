@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 import pytest
@@ -12,6 +13,13 @@ from harness.pty import PseudoTerminal
 
 def _open(path: str) -> int:
     return os.open(path, os.O_RDWR | os.O_NOCTTY)
+
+
+def _read(client: int, count: int) -> None:
+    """Read so many bytes with a pause now and then, during which the terminal's buffer fills."""
+    while count:
+        count -= len(os.read(client, 65536))
+        time.sleep(0.001)
 
 
 def test_every_byte_passes_unchanged_both_ways() -> None:
@@ -64,6 +72,11 @@ def test_a_client_that_does_not_read_delays_once_and_loses_the_rest() -> None:
             received += len(os.read(client, 65536))
         assert terminal.write(b"again") == 0, "a client that reads again is served again"
         assert os.read(client, 100) == b"again"
+        reader = threading.Thread(target=_read, args=(client, len(flood)))
+        reader.start()
+        assert terminal.write(flood) == 0, "and is waited for again"
+        reader.join(timeout=10.0)
+        assert not reader.is_alive()
         os.close(client)
 
 
