@@ -16,7 +16,7 @@ from harness.emulators.uart_log import StopText
 from harness.records import Job, Segment, Trace
 
 # After the end mark Renode runs to the end of its period; so many polls of 20 ms it may take before it is ended.
-_PATIENCE_POLLS = 25
+_POLLS_AFTER_END = 10
 
 
 def run(job: Job) -> Trace:
@@ -79,7 +79,7 @@ class _Watch:
     def __call__(self) -> bool:
         if self._ended:
             self._polls += 1
-            self.reason = END_MARK if self._polls > _PATIENCE_POLLS else None
+            self.reason = END_MARK if self._polls > _POLLS_AFTER_END else None
         elif self._stop_text():
             self.reason = STOP_TEXT
         elif renode_output.is_flooded(self._log):

@@ -22,6 +22,7 @@ _LOG_PART = 64 * 1024
 # 85,000 warnings a second were seen of firmware that accesses what is not there.
 _MOST_LOG_BYTES = 64 * 1024 * 1024
 _DETAIL_LINES = 30
+_STACK_GUARD_BYTES = 64 * 1024
 _KNOWN_GOOD = "the machine descriptions are made for Renode 1.16.1"
 
 
@@ -29,7 +30,8 @@ class Output(Record, frozen=True):
     """Everything that a run left behind.
 
     ``stopped_by`` says why the harness ended it, one of the names below, or is None where it ended by itself;
-    ``machine`` is the platform's name, and ``instructions`` and ``seconds`` are the run's limits.
+    ``machine`` is the platform's name, ``ram`` where its RAM begins; ``instructions`` and ``seconds`` are the run's
+    limits.
     """
 
     returncode: int
@@ -39,6 +41,7 @@ class Output(Record, frozen=True):
     uart: str
     stopped_by: str | None
     machine: str
+    ram: int
     instructions: int
     seconds: float
 
@@ -66,7 +69,8 @@ def counts(output: Output) -> Counts:
     """
     failed_hook = re.search(r"\[ERROR\] cpu: (Python runtime error: [^\r\n]*)", output.log)
     if failed_hook:
-        raise _error(output, f"a mark could not be counted on {output.machine}: {failed_hook[1]}", _KNOWN_GOOD)
+        raise _error(output, f"a mark could not be counted on {output.machine}: {failed_hook[1]}")
+    _check_stack(output)
     marks = [int(count) for count in MARK.findall(output.stdout)]
     end = _END.search(output.stdout)
     if end is None and output.stopped_by != STOP_TEXT:
@@ -74,8 +78,23 @@ def counts(output: Output) -> Counts:
     borders = [0, *marks] if end is None else [0, *marks, int(end[1])]
     segments = tuple(after - before for before, after in itertools.pairwise(borders))
     if any(segment < 0 for segment in segments):
-        raise _error(output, f"Renode's counts at the marks fall, so they are not exact: {borders[1:][:20]}", None)
+        raise _error(output, f"Renode's counts at the marks fall, so they are not exact: {borders[1:][:20]}")
     return Counts(segments=segments, ended_by=STOP_TEXT if end is None else END_MARK)
+
+
+def _check_stack(output: Output) -> None:
+    """Refuse a run whose stack left RAM downwards.
+
+    Renode ignores stack limits (MSPLIM) and lets accesses where nothing is go on; the older cores' MPU it models.
+
+    Raises:
+        EmulationError: something was accessed right below RAM.
+    """
+    for found in re.finditer(r"non existing peripheral at 0x([0-9A-Fa-f]+)", output.log):
+        if output.ram - _STACK_GUARD_BYTES <= int(found[1], 16) < output.ram:
+            address = f"0x{int(found[1], 16):08x}"
+            message = f"the firmware ran over its stack on {output.machine}: it accessed {address}, below RAM"
+            raise _error(output, message, _last(output))
 
 
 def read_log(path: Path) -> str:
@@ -120,7 +139,7 @@ def _at_limit(output: Output) -> EmulationError:
     """The script ran to its end: the virtual time for the limit's instructions passed."""
     where = _STOPPED.search(output.stdout)
     if where is None:
-        return _error(output, f"Renode does not say where the firmware stands on {output.machine}", _KNOWN_GOOD)
+        return _error(output, f"Renode does not say where the firmware stands on {output.machine}")
     executed, pc = int(where[1], 16), int(where[2], 16)
     if executed >= output.instructions:
         message = f"the firmware did not end within {output.instructions} instructions on {output.machine}"
@@ -137,28 +156,27 @@ def _flooded(output: Output) -> EmulationError:
 def _refusal(output: Output) -> EmulationError | None:
     """Renode refused the script or the description of the machine."""
     text = output.stdout.replace("\r", "")
-    description = re.search(r"Error (E\d+): ([^\n]*)", text)
+    description = re.search(r"Error (E\d+): ([^\n]*(?<=:)\n[^\n]*|[^\n]*)", text)
     if description:
         place = re.search(r"At (\S[^\n]*:\d+:\d+):", text)
         where = f" at {place[1]}" if place else ""
-        message = f"Renode refuses its description of {output.machine}{where}: {description[2]} ({description[1]})"
-        return _error(output, message, _KNOWN_GOOD)
+        why = " ".join(description[2].split())
+        return _error(output, f"Renode refuses its description of {output.machine}{where}: {why} ({description[1]})")
     command = re.search(r"There was an error executing command '([^\n]*)'\n([^\n]*)", text)
     if command:
-        message = f"Renode refuses a command of its script: {command[2].strip().rstrip('.')}: {command[1]}"
-        return _error(output, message, _KNOWN_GOOD)
-    for sign in ("No such command or device: ", "Could not tokenize here:", "Unexpected options detected: "):
-        said = re.search(rf"{sign}[^\n]*(?:\n[^\n]+)?", text)
-        if said:
-            return _error(output, f"Renode refuses its script: {' '.join(said[0].split())}", _KNOWN_GOOD)
-    return None
+        why = command[2].strip().rstrip(".")
+        return _error(output, f"Renode refuses a command of its script: {why}: {command[1]}")
+    other = re.search(
+        r"(No such command or device: |Unexpected options detected: )[^\n]*|Could not tokenize here:\n[^\n]*", text
+    )
+    return _error(output, f"Renode refuses its script: {' '.join(other[0].split())}") if other else None
 
 
 def _death(output: Output) -> EmulationError:
     """Renode ended in the middle."""
     fatal = re.search(r"Fatal error:\s*([^\r\n]*)", output.stderr)
     if fatal:
-        return _error(output, f"Renode died on {output.machine}: {fatal[1]}", _KNOWN_GOOD)
+        return _error(output, f"Renode died on {output.machine}: {fatal[1]}")
     code = output.returncode
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     message = f"Renode ended on {output.machine} before the firmware did ({how}), without a message"
@@ -172,7 +190,7 @@ def _last(output: Output) -> str:
     return last_line(output.uart) + complaint
 
 
-def _error(output: Output, message: str, hint: str | None) -> EmulationError:
+def _error(output: Output, message: str, hint: str = _KNOWN_GOOD) -> EmulationError:
     parts = (output.stdout, output.stderr, output.log)
     tails = ["\n".join(part.replace("\r", "").split("\n")[-_DETAIL_LINES:]).strip() for part in parts]
     return EmulationError(message, hint, "\n".join(tail for tail in tails if tail) or None)

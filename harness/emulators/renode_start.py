@@ -65,6 +65,7 @@ class Start:
             uart=_text(self.job.uart_log),
             stopped_by=stopped_by,
             machine=self.job.machine.name,
+            ram=self.job.machine.ram.origin,
             instructions=renode_script.instructions(self.job),
             seconds=self.job.time_limit_s,
         )
