@@ -66,7 +66,7 @@ def flooding(log: Path, uart: Path) -> None:
     """Fill the log for ever."""
     with log.open("w") as file:
         while True:
-            file.write("09:00:00.0 [WARNING] sysbus: WriteDoubleWord to non existing peripheral at 0x1FFFFFF0.\n" * 100)
+            file.write("09:00:00.0 [WARNING] sysbus: WriteDoubleWord to non existing peripheral at 0x60000000.\n" * 100)
             file.flush()
             time.sleep(0.01)
 
