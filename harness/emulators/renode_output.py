@@ -17,6 +17,8 @@ from harness.records import Record
 MARK = re.compile(r"\bMARK (\d+);")
 _END = re.compile(r"\bEND (\d+);")
 _STOPPED = re.compile(r"STOPPED\s+0x([0-9A-Fa-f]+)\s+0x([0-9A-Fa-f]+)")
+_ABORT = re.compile(r"CPU abort \[PC=(0x[0-9A-Fa-f]+)\]:? ?([^\r\n]*)")
+_HOOK_ERROR = re.compile(r"\[ERROR\] cpu: (Python runtime error: [^\r\n]*)")
 _SCRIPT_ENDED = "SCRIPT-END"
 _LOG_PART = 64 * 1024
 # 85,000 warnings a second were seen of firmware that accesses what is not there.
@@ -67,9 +69,7 @@ def counts(output: Output) -> Counts:
     Raises:
         EmulationError: the run failed; one kind of failure has one message.
     """
-    failed_hook = re.search(r"\[ERROR\] cpu: (Python runtime error: [^\r\n]*)", output.log)
-    if failed_hook:
-        raise _error(output, f"a mark could not be counted on {output.machine}: {failed_hook[1]}")
+    _check_hooks(output)
     _check_stack(output)
     marks = [int(count) for count in MARK.findall(output.stdout)]
     end = _END.search(output.stdout)
@@ -80,6 +80,17 @@ def counts(output: Output) -> Counts:
     if any(segment < 0 for segment in segments):
         raise _error(output, f"Renode's counts at the marks fall, so they are not exact: {borders[1:][:20]}")
     return Counts(segments=segments, ended_by=STOP_TEXT if end is None else END_MARK)
+
+
+def has_failed(log: str) -> bool:
+    """Whether a part of the log says that the core stopped, or that a hook failed: Renode itself goes on."""
+    return _ABORT.search(log) is not None or _HOOK_ERROR.search(log) is not None
+
+
+def _check_hooks(output: Output) -> None:
+    failed = _HOOK_ERROR.search(output.log)
+    if failed:
+        raise _error(output, f"a mark could not be counted on {output.machine}: {failed[1]}")
 
 
 def _check_stack(output: Output) -> None:
@@ -119,8 +130,13 @@ def is_flooded(log: Path) -> bool:
 
 
 def failure(output: Output) -> EmulationError:
-    """The error for a run without an end mark."""
-    abort = re.search(r"CPU abort \[PC=(0x[0-9A-Fa-f]+)\]:? ?([^\r\n]*)", output.log)
+    """The error for a run without an end mark.
+
+    Raises:
+        EmulationError: a hook failed.
+    """
+    _check_hooks(output)
+    abort = _ABORT.search(output.log)
     if abort:
         return _error(
             output, f"the core stopped on {output.machine} at PC {abort[1]}: {abort[2]}", last_line(output.uart)

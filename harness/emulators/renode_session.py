@@ -38,6 +38,7 @@ class RenodeSession:
         self._last_mark = 0
         self._news = threading.Condition()
         self._end_seen: float | None = None
+        self._log_read = 0
         self._terminal = -1
         link = job.work.resolve() / "console"
         link.unlink(missing_ok=True)
@@ -112,23 +113,34 @@ class RenodeSession:
             EmulationError: they did not come in time, or Renode or the firmware has ended.
         """
         deadline = time.monotonic() + timeout_s
-        with self._news:
-            while len(self._marks) < count:
-                remaining = deadline - time.monotonic()
-                if remaining <= 0:
-                    raise EmulationError(
-                        f"{len(self._marks)} of {count} segments were counted within {timeout_s:g} s"
-                        f" on {self.info.machine}"
-                    )
+        while not self._counted(count, min(timeout_s, _POLL_S)):
+            if time.monotonic() >= deadline:
+                raise EmulationError(
+                    f"{len(self._marks)} of {count} segments were counted within {timeout_s:g} s on {self.info.machine}"
+                )
+            try:
                 self._require_running()
-                self._news.wait(min(remaining, _POLL_S))
-            return tuple(self._segment() for _ in range(count))
+            except EmulationError:
+                if self._counted(count, 0.0):  # it may have counted in between
+                    break
+                raise
+        return tuple(self._segment() for _ in range(count))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_raised: object) -> None:
         self._cleanup.close()
+
+    def _counted(self, count: int, patience_s: float) -> bool:
+        """Whether so many segments are there, after waiting for a mark where they are not.
+
+        The lock is not held longer: the thread that reads Renode's output must come to its end.
+        """
+        with self._news:
+            if len(self._marks) < count:
+                self._news.wait(patience_s)
+            return len(self._marks) >= count
 
     def _segment(self) -> Segment:
         mark = self._marks.popleft()
@@ -173,10 +185,20 @@ class RenodeSession:
     def _require_running(self) -> None:
         if renode_output.is_flooded(self._start.log):
             raise self._death(LOG_SIZE)
-        if self._program.wait(0.0) is not None:
+        if self._program.wait(0.0) is not None or renode_output.has_failed(self._new_log()):
             raise self._death(None)
         if self._end_seen is not None and time.monotonic() - self._end_seen > _REST_S:
             raise EmulationError(f"the firmware ended on {self.info.machine}")
+
+    def _new_log(self) -> str:
+        """Whole lines that were added to the log since the last call."""
+        if not self._start.log.exists():
+            return ""
+        with self._start.log.open("rb") as file:
+            file.seek(self._log_read)
+            lines, end, _ = file.read().rpartition(b"\n")
+        self._log_read += len(lines) + len(end)
+        return lines.decode(errors="replace")
 
     def _death(self, stopped_by: str | None) -> EmulationError:
         """The error for a Renode that has ended, or that has to be."""

@@ -85,7 +85,10 @@ def split(log: Path, uart: Path) -> None:
 
 
 def echo(log: Path, uart: Path, link: Path) -> None:
-    """Print "ready", then answer each byte with itself and a mark; q ends the firmware, x the core, z Renode."""
+    """Print "ready", then answer each byte with itself and a mark.
+
+    q ends the firmware; x stops the core, h lets a hook fail, z ends Renode.
+    """
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     link.symlink_to(os.ttyname(theirs))
@@ -97,7 +100,8 @@ def echo(log: Path, uart: Path, link: Path) -> None:
             count += 10
             if byte == ord("x"):
                 log.write_text("09:00:00.0 [ERROR] cpu: CPU abort [PC=0x60000000]: Trying to execute code outside.\n")
-                return
+            if byte == ord("h"):
+                log.write_text("09:00:00.0 [ERROR] cpu: Python runtime error: planted\n")
             if byte == ord("z"):
                 os.abort()
             os.write(ours, bytes([byte]))
