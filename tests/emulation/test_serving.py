@@ -22,7 +22,6 @@ from harness.errors import BadInputError, EmulationError
 from harness.frames import Frame, Splitter, parse_counts, parse_error, parse_info
 from tests.conftest import DIGITS, SHARED_MODELS
 
-KWS = SHARED_MODELS / "kws_ref_model.tflite"
 ZERO, ONES = (bytes(64),), (b"\x01" * 64,)
 
 
@@ -74,14 +73,18 @@ def test_the_host_computes_the_same() -> None:
             host.session.segments(1, 1.0)
 
 
-@pytest.mark.skipif(not KWS.is_file(), reason="the public models are not beside the checkout (../shared/models)")
-def test_inputs_larger_than_a_frame(results: Path) -> None:
-    expected = run(KWS, "mps2-an386", kernels="cmsis-nn")
-    with serving.serve(KWS, "mps2-an386", kernels="cmsis-nn") as device:
-        (size,) = device.info.input_bytes
-        assert size > wire.FRAME_PAYLOAD
+@pytest.mark.skipif(
+    not SHARED_MODELS.is_dir(), reason="the public models are not beside the checkout (../shared/models)"
+)
+@pytest.mark.parametrize("name", ["kws_ref_model", "simple_add_model", "ad01_fp32"])
+def test_inputs_and_outputs_larger_than_a_frame(name: str, results: Path) -> None:
+    path = SHARED_MODELS / f"{name}.tflite"
+    expected = run(path, "mps2-an386", kernels="cmsis-nn")
+    with serving.serve(path, "mps2-an386", kernels="cmsis-nn") as device:
+        assert max(device.info.input_bytes) > wire.FRAME_PAYLOAD
         found = device.infer(inputs.deterministic(device.model).data)
         assert [output.hex() for output in found.outputs] == list(expected.check.outputs)
+        assert found.instructions == pytest.approx((expected.counts.total,), rel=1e-3)
 
 
 # --- what goes wrong ---
