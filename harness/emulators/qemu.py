@@ -126,6 +126,8 @@ class QemuSession:
 
 
 def _machine(job: Job) -> str:
+    if job.instruction_limit is not None:
+        raise EmulationError("QEMU has no limit of instructions", "give a limit of seconds, or run on Renode")
     if job.machine.qemu is None:
         raise EmulationError(f"QEMU has no machine {job.machine.name}", "harness platforms names those that stand in")
     return job.machine.qemu

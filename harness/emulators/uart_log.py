@@ -17,7 +17,7 @@ class StopText:
     def __call__(self) -> bool:
         with contextlib.suppress(FileNotFoundError):  # the emulator has not started yet
             size = self._file.stat().st_size
-            if size == self._size_before:
+            if size == self._size_before and self._texts:
                 content = self._file.read_bytes()
                 return any(text in content for text in self._texts)
             self._size_before = size

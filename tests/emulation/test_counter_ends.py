@@ -167,6 +167,11 @@ def test_a_fault_in_the_middle_of_a_block_counts_the_block_in_full(tmp_path: Pat
     assert counts(qemu.run(job(tmp_path, body)))[1] == 1 + 5 + 4 + 3
 
 
+def test_a_limit_of_instructions_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(EmulationError, match="QEMU has no limit of instructions"):
+        qemu.run(job(tmp_path, SPIN, instruction_limit=1000))
+
+
 def test_unknown_machine_says_what_qemu_says(tmp_path: Path) -> None:
     good = job(tmp_path, SPIN)
     machine = type(good.machine)(
