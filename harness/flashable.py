@@ -88,7 +88,8 @@ BOARDS = {
 class Firmware(Record, frozen=True):
     """Firmware files of one network for one platform, and what they need in bytes.
 
-    Without ``flashable`` there is an ELF only. ``steps`` say how to flash it.
+    Without ``flashable`` there is an ELF only. ``steps`` say how to flash it, ``capture`` is the command that reads the
+    board then, but for the port.
     """
 
     platform: str
@@ -105,6 +106,7 @@ class Firmware(Record, frozen=True):
     clock_hz: int
     input: str
     steps: tuple[str, ...]
+    capture: tuple[str, ...]
 
 
 def build(
@@ -150,7 +152,7 @@ def build(
     progress(f"linking for {platform}", None, None)
     spec = _spec(setup, data, arena.needed, board_code(setup) if flashable else None)
     elf, spec = _link(spec, libraries, setup)
-    return _write(elf, spec, setup, folder, data)
+    return _write(elf, spec, setup, folder, data, _capture(setup, paths) if flashable else ())
 
 
 def check_flashable(platform: Platform) -> None:
@@ -272,7 +274,14 @@ def _link(spec: image.Spec, libraries: Library, setup: Setup) -> tuple[Elf, imag
     )
 
 
-def _write(elf: Elf, spec: image.Spec, setup: Setup, folder: Path, data: Inputs) -> Firmware:
+def _capture(setup: Setup, input_paths: Sequence[Path]) -> tuple[str, ...]:
+    command = ["harness", "capture", "--port", "/dev/ttyACM0"]
+    command += ["--model", str(setup.model.path), "--platform", setup.platform.name]
+    command += ["--no-fpu"] if setup.options.fpu is False else []
+    return (*command, *(word for path in input_paths for word in ("--input", str(path))))
+
+
+def _write(elf: Elf, spec: image.Spec, setup: Setup, folder: Path, data: Inputs, capture: tuple[str, ...]) -> Firmware:
     flashable = spec.board is not None
     family = FAMILIES[BOARDS[setup.platform.name]] if flashable else None
     paths = {kind: folder / f"firmware.{kind}" for kind in ("elf", "bin", "hex", "uf2")}
@@ -301,6 +310,7 @@ def _write(elf: Elf, spec: image.Spec, setup: Setup, folder: Path, data: Inputs)
         static_bytes=elf.size_bytes((".data", ".bss")),
         clock_hz=setup.platform.clock_hz,
         input=data.origin,
+        capture=capture,
         steps=tuple(step.format(folder=folder, address=f"{flash.origin:#010x}") for step in steps),
     )
 

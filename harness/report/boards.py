@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -24,7 +26,7 @@ def firmware(built: Firmware) -> RenderableType:
     if built.steps:
         lines.append(Text("flash:", style="bold"))
         lines += [Text(f"  {step}") for step in built.steps]
-        lines.append(Text("then: harness capture --port /dev/ttyACM0"))
+        lines.append(Text(f"then: {shlex.join(built.capture)}"))
     return Group(*lines)
 
 

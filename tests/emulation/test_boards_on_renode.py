@@ -3,14 +3,15 @@ that it did not; and its cycle counters agree with Renode's own count, as one in
 
 from __future__ import annotations
 
+import time
 import zlib
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from harness import flashable, image, inputs, library, pipeline, platforms, reference, wire
-from harness.emulators import renode, renode_script
+from harness import capture, flashable, image, inputs, library, pipeline, platforms, process, reference, toolchain, wire
+from harness.emulators import renode, renode_find, renode_script
 from harness.records import Job, Trace
 from harness.setup import Options, Setup, prepare
 from tests.conftest import DIGITS
@@ -90,6 +91,39 @@ def test_a_board_whose_clock_does_not_get_ready_says_so(
     assert console.status == wire.STATUS_OK
     assert console.board is not None and not console.board.full
     assert console.board.clock_hz == RESET_HZ[board]
+
+
+def test_capture_reads_a_board_and_asks_it_to_run_again(tmp_path: Path) -> None:
+    """Over a pseudo-terminal, as over a serial port; the byte that capture sends resets a board that has ended."""
+    board = "stm32f446re"
+    built = flashable.build(DIGITS, board, flashable=True, kernels="cmsis-nn", output=tmp_path / "out")
+    repl, terminal, script = tmp_path / "board.repl", tmp_path / "tty", tmp_path / "run.resc"
+    board_registers.describe(board, repl, ready=True)
+    job = Job(
+        elf=built.elf,
+        machine=platforms.load(board).machine,
+        mark_address=0,
+        end_address=None,
+        uart_log=tmp_path / "uart.log",
+        time_limit_s=120,
+        work=tmp_path,
+    )
+    lines = renode_script.talking(job, repl, tmp_path / "renode.log", terminal).splitlines()
+    load = [line for line in lines if "LoadELF" in line or "VectorTableOffset" in line]
+    at = next(index for index, line in enumerate(lines) if "LoadPlatformDescription" in line)
+    lines[at + 1 : at + 1] = ["macro reset", '"""', *load, '"""']  # what Renode does where the core asks for a reset
+    script.write_text("\n".join(line for line in lines if "AddHook" not in line) + "\n")
+    command = [*renode_find.find().command, "--disable-gui", "--plain", "--console", "--hide-log"]
+    with process.Running([*command, "-e", f"include {renode_script.quoted(script)}", "-e", "quit"]):
+        for _ in range(600):
+            if terminal.exists():
+                break
+            time.sleep(0.1)
+        for _ in range(2):
+            read = capture.capture(str(terminal.resolve()), timeout_s=60, model_path=DIGITS, platform=board)
+            assert read.output_exact and read.full_clock
+            assert len(read.layers) == len(prepare(DIGITS, board, Options()).model.operators)
+            assert abs(read.total - 229_495) < 3000 or "12.2.1" not in toolchain.arm().version
 
 
 LONG = """

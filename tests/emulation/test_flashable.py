@@ -99,6 +99,7 @@ def test_files_of_a_board(board: str, kernels: str, tmp_path: Path) -> None:
     # On a core without a cycle counter SysTick has a handler of its own.
     counts_rounds = elf.symbols["systick_handler"] != elf.symbols["fault_handler"]
     assert counts_rounds == (platform.core == "cortex-m0plus")
+    assert built.capture[-4:] == ("--model", str(DIGITS), "--platform", board)
     assert built.steps and str(tmp_path) in " ".join(built.steps)
     assert built.arena_bytes % 16 == 0 and built.flash_bytes <= platform.flash.size_bytes
     if board == "rp2040":
