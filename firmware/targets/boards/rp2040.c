@@ -77,9 +77,17 @@ static uint32_t raise_clock(void) {
   return XOSC_HZ;
 }
 
-uint32_t board_init(void) {
+/* A debugger's reset leaves the clocks as they were: away from the PLL, before that is reset. */
+static int reset_peripherals(void) {
+  REGISTER(CLK_SYS_CTRL) = 0;
+  if (!wait_for(CLK_SYS_SELECTED, 1u, 1u)) return 0;
+  REGISTER(RESETS_RESET) |= NEEDED;
   REGISTER(RESETS_RESET) &= ~(NEEDED & ~RESET_UART0); /* the UART waits for its clock */
-  int ready = wait_for(RESETS_DONE, NEEDED & ~RESET_UART0, NEEDED & ~RESET_UART0);
+  return wait_for(RESETS_DONE, NEEDED & ~RESET_UART0, NEEDED & ~RESET_UART0);
+}
+
+uint32_t board_init(void) {
+  int ready = reset_peripherals();
   board_clock_hz = ready ? raise_clock() : ROSC_HZ;
   REGISTER(CLK_PERI_CTRL) = PERI_ENABLE; /* the core's clock */
   REGISTER(RESETS_RESET) &= ~RESET_UART0;
