@@ -32,7 +32,7 @@ def find(path: str | Path | None = None) -> Renode:
     """The Renode at ``path``; without one, at $RENODE, then ``renode`` on PATH, then ``renode-run`` on PATH.
 
     Raises:
-        MissingToolError: there is none, or the path that was given is not a program.
+        MissingToolError: there is none, the path that was given is not a program, or renode-run has none to run.
         EmulationError: it does not say its version.
     """
     command, origin = _command(path)
@@ -56,14 +56,29 @@ def _program(path: Path, origin: str) -> tuple[str, ...]:
     if not os.access(path, os.X_OK):
         raise MissingToolError(f"Renode cannot be started: {path} ({origin}) is not executable", f"chmod +x {path}")
     program = str(path.absolute())
-    return (program, "--") if path.name == _LAUNCHER else (program,)
+    if path.name != _LAUNCHER:
+        return (program,)
+    _require_download(program, origin)
+    return (program, "--")
+
+
+def _require_download(launcher: str, origin: str) -> None:
+    """renode-run without a Renode downloads one, whatever it is asked: not without the user's knowing."""
+    listed = _ask([launcher, "list"], origin)
+    if not re.search(r"^\s*/.*\bdotnet-portable\b", listed.stdout, re.MULTILINE):
+        said = (listed.stdout + listed.stderr).strip() or None
+        raise MissingToolError("Renode not found: renode-run has not downloaded one yet", "renode-run download", said)
+
+
+def _ask(command: list[str], origin: str) -> process.Finished:
+    try:
+        return process.run(command, time_limit_s=60.0)
+    except OSError as error:
+        raise EmulationError(f"Renode cannot be started ({origin}): {error.strerror}", INSTALL) from error
 
 
 def _version(command: tuple[str, ...], origin: str) -> str:
-    try:
-        finished = process.run([*command, "--version"], time_limit_s=60.0)
-    except OSError as error:
-        raise EmulationError(f"Renode cannot be started ({origin}): {error.strerror}", INSTALL) from error
+    finished = _ask([*command, "--version"], origin)
     number = re.search(r"^Renode v(\d+\.\d+\.\d+)", finished.stdout, re.MULTILINE)
     build = re.search(r"^\s*build: (\S+)", finished.stdout, re.MULTILINE)
     if number is None or build is None:

@@ -21,13 +21,25 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
 
 
-def program(tmp_path: Path, name: str, folder: str = "path", accepts: str = "--version") -> Path:
+LIST = " Package Path  Version  Renode Variant  Tags \\n"
+DOWNLOADED = LIST + " /home/me/.config/renode/renode-run.download/renode_1.16.1  1.16.1  dotnet-portable  default \\n"
+
+
+def program(tmp_path: Path, name: str, folder: str = "path", accepts: str = "--version", listed: str = "") -> Path:
     """A Renode of the test's own: it says its version to the arguments that are given, and nothing to others."""
     path = tmp_path / folder / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f'#!/bin/sh\n[ "$*" = "{accepts}" ] && exec {sys.executable} {FAKE} "$@"\n')
+    path.write_text(
+        f"#!/bin/sh\n[ \"$*\" = list ] && printf '{listed}' && exit\n"
+        f'[ "$*" = "{accepts}" ] && exec {sys.executable} {FAKE} "$@"\n'
+    )
     path.chmod(0o755)
     return path
+
+
+def launcher(tmp_path: Path, folder: str = "path", listed: str = DOWNLOADED) -> Path:
+    """A renode-run, which lists what it has downloaded."""
+    return program(tmp_path, "renode-run", folder, "-- --version", listed)
 
 
 def test_nothing_found_names_the_commands_that_install_it() -> None:
@@ -39,7 +51,7 @@ def test_nothing_found_names_the_commands_that_install_it() -> None:
 
 
 def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = program(tmp_path, "renode-run", accepts="-- --version")
+    run = launcher(tmp_path)
     found = renode_find.find()
     assert (found.command, found.origin) == ((str(run), "--"), str(run))
     on_path = program(tmp_path, "renode")
@@ -61,8 +73,18 @@ def test_an_empty_variable_names_nothing(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_renode_run_by_its_path(tmp_path: Path) -> None:
-    run = program(tmp_path, "renode-run", "elsewhere", "-- --version")
+    run = launcher(tmp_path, "elsewhere")
     assert renode_find.find(run).command == (str(run), "--")
+
+
+@pytest.mark.parametrize(
+    "listed", ["", LIST, LIST + " /home/me/renode_1.16.1  1.16.1  mono-portable  default-mono \\n"]
+)
+def test_renode_run_without_a_renode_is_not_made_to_download_one(tmp_path: Path, listed: str) -> None:
+    launcher(tmp_path, listed=listed)
+    with pytest.raises(MissingToolError, match="Renode not found: renode-run has not downloaded one yet") as caught:
+        renode_find.find()
+    assert caught.value.hint == "renode-run download"
 
 
 def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
