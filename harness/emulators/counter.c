@@ -354,7 +354,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
 /* Firmware that serves never ends by itself: without this, QEMU would go on where its starter was killed.
  *
  * It also wakes QEMU's main loop now and then. That asks a UART whether it takes a byte only when something wakes it, and
- * firmware that switches its receiver on does not: without this, what was sent may wait for ever. QEMU blocks SIGALRM
+ * an nRF51 that switches its receiver on does not: without this, what was sent may wait for ever. QEMU blocks SIGALRM
  * and reads it from a descriptor, before any code is translated, and does nothing at it but go round. */
 enum { WAKE_MS = 10 };
 
