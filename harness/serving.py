@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness import image, inputs, library, pipeline, platforms, process, wire
 from harness.client import Client, InferenceError
 from harness.elf import Elf
-from harness.emulators import Session, qemu, renode
+from harness.emulators import BACKENDS, Session
 from harness.emulators.console import Console
 from harness.errors import BadInputError, EmulationError, HarnessError
 from harness.frames import FrameError, Info
@@ -22,9 +22,6 @@ APP_SERVE = "app_serve"
 _ALIGNMENT = 16
 # Inferences of one request: their segments wait in memory until it is answered.
 _BATCH = 16
-
-OPENERS: dict[str, Callable[[Job], Session]] = {"qemu": qemu.open, "renode": renode.open}
-"""The emulators whose firmware can be talked to."""
 
 
 class Answer(Record, frozen=True):
@@ -141,7 +138,7 @@ def serve(
         model_path: a .tflite file.
         platform: a name that ``harness platforms`` lists.
         kernels, optimisation, fpu: as in ``pipeline.run``.
-        emulator: a name in ``OPENERS``.
+        emulator: a name in ``harness.emulators.BACKENDS``.
         time_limit_s: wall-clock limit of the start and of each request, in seconds.
         progress: told what is being done.
 
@@ -152,8 +149,6 @@ def serve(
     """
     options = Options(kernels=kernels, optimisation=optimisation, fpu=fpu, emulator=emulator, time_limit_s=time_limit_s)
     setup = prepare(Path(model_path), platform, options)
-    if emulator not in OPENERS:
-        raise BadInputError(f"firmware cannot be talked to on {emulator}", f"one of {', '.join(OPENERS)}")
     _require_few_tensors(setup.model)
     libraries = library.for_core(setup.arch, optimisation, setup.arm, progress)
     progress("sizing the arena", None, None)
@@ -169,7 +164,7 @@ def serve(
             time_limit_s=time_limit_s,
             work=Path(folder),
         )
-        with OPENERS[emulator](job) as session:
+        with BACKENDS[emulator].open(job) as session:
             yield Device(session, setup.model, setup.platform, machine, time_limit_s)
 
 

@@ -57,6 +57,15 @@ class Emulator(Protocol):
         """
         ...
 
+    def open(self, job: Job) -> Session:
+        """Start the job's firmware and leave it running. ``job.time_limit_s`` bounds the start and each write.
+
+        Raises:
+            MissingToolError: as ``run``.
+            EmulationError: the emulator did not start.
+        """
+        ...
+
 
 _QEMU: Emulator = qemu
 _RENODE: Emulator = renode
