@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import time
 import zlib
@@ -123,6 +124,7 @@ class Client:
         try:
             self.session.write(asked.encode())
         except EmulationError as error:
+            self._drain()
             raise self._explained(error) from error
         frame = self._receive(asked.describe())
         if frame.type == answer and frame.sequence == asked.sequence:
@@ -185,6 +187,13 @@ class Client:
                 "a longer --timeout" if "answer" in what else None,
                 self._splitter.text[-4000:] or None,
             )
+
+    def _drain(self) -> None:
+        """After a write that failed: take what had come before, which may say why."""
+        with contextlib.suppress(EmulationError):  # the session's end, which the caller reports
+            while data := self.session.read(0.0):
+                self._splitter.feed(data)
+        self._splitter.end()
 
     def _console(self) -> wire.Console:
         """What the firmware has printed since the last call.
