@@ -80,6 +80,8 @@ def run(
 class Running:
     """A program in its own session, used as a context manager: leaving the block ends it and everything it started.
 
+    Where we are killed and can end nothing, it is killed, too.
+
     Args:
         arguments: the program and its arguments.
         cwd: its folder, None for ours.
@@ -101,6 +103,7 @@ class Running:
         pass_fds: Sequence[int] = (),
     ) -> None:
         process: subprocess.Popen[bytes] | None = None
+        guard: _Guard | None = None
         deferred = _DeferredSignals()
         try:
             process = subprocess.Popen(
@@ -113,13 +116,16 @@ class Running:
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
             )
-            self._process = process
+            guard = _Guard(process.pid)
+            self._process, self._guard = process, guard
             deferred.release()
             self.stdout, self.stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
         except BaseException:
             deferred.restore()
             if process is not None:
                 end_tree(process)
+            if guard is not None:
+                guard.end()
             raise
 
     def __enter__(self) -> Self:
@@ -143,6 +149,7 @@ class Running:
         """End it and everything in its group; nothing happens where it has ended."""
         if self._process.poll() is None:
             end_tree(self._process)
+        self._guard.end()
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
@@ -163,6 +170,29 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
     finally:
         os.close(handle)
     process.wait(timeout=0.0)
+
+
+class _Guard:
+    """Kills a group of programs where we are killed: it waits for the end of a pipe whose other side only we hold.
+
+    Firmware that serves never ends by itself, and neither does an emulator that runs it.
+    """
+
+    def __init__(self, group: int) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", f"read -r _; kill -s KILL -- -{group}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def end(self) -> None:
+        """Let the group live or be ended by others; nothing happens the second time."""
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdin is not None, "it was asked for"
+        self._process.stdin.close()
 
 
 class _DeferredSignals:

@@ -210,3 +210,30 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     _, error = waiting.communicate(timeout=10)
     assert error.strip().endswith("KeyboardInterrupt")
     assert not running(child)
+
+
+RUNNING = "import sys; from harness import process; process.run(['sh', '-c', *sys.argv[1:]])"
+
+
+@pytest.mark.parametrize("ignore", ["", "trap '' TERM HUP INT; "], ids=["willing", "ignoring signals"])
+def test_programs_do_not_outlive_a_harness_that_is_killed(tmp_path: Path, ignore: str) -> None:
+    numbers = tmp_path / "pids"
+    tree = f"""{ignore}echo $$ >> "$1"; sleep {LONG} & echo $! >> "$1"; while :; do wait; done"""
+    waiting = subprocess.Popen(
+        [sys.executable, "-c", RUNNING, tree, "sh", str(numbers)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        cwd=Path(process.__file__).parent.parent,
+    )
+    children = pids(numbers, 2)
+    waiting.kill()
+    waiting.wait()
+    for child in children:
+        until(lambda child=child: not running(child), 5.0)  # type: ignore[misc]
+
+
+def test_a_program_that_ended_leaves_no_guard_behind() -> None:
+    with process.Running(["true"]) as program:
+        guard = program._guard._process.pid
+        assert program.wait(LONG / 4) == 0
+        assert running(guard)
+    assert not Path(f"/proc/{guard}").exists()
