@@ -49,12 +49,16 @@ class Client:
         self._frames: deque[Frame] = deque()
         self._sequence = 0
         self._text_seen = 0
+        self._kept: dict[tuple[int, int], bytes] = {}
         self._await_begin()
         self.info = self._hello()
         """What the firmware says of itself."""
 
     def write(self, inputs: Sequence[bytes]) -> None:
         """Give the firmware the inputs of the inferences to come: the bytes of each tensor, in the model's order.
+
+        The firmware keeps them, so a part that it has already is not sent again: a byte costs an emulated UART up to
+        0.1 ms.
 
         Raises:
             BadInputError: wrong number of inputs, or of bytes.
@@ -68,9 +72,10 @@ class Client:
             )
         for index, data in enumerate(inputs):
             for offset in range(0, len(data), _WRITE_BYTES):
-                piece = data[offset : offset + _WRITE_BYTES]
-                payload = _WRITE.pack(index, offset) + piece
-                self.request(wire.FRAME_WRITE, payload, wire.FRAME_WRITTEN)
+                piece = bytes(data[offset : offset + _WRITE_BYTES])
+                if self._kept.pop((index, offset), None) != piece:
+                    self.request(wire.FRAME_WRITE, _WRITE.pack(index, offset) + piece, wire.FRAME_WRITTEN)
+                self._kept[index, offset] = piece
 
     def infer(self, repeat: int) -> int:
         """Run so many inferences, at most wire.FRAME_REPEATS; returns the CRC-32 of the last one's outputs.

@@ -29,7 +29,7 @@ _READY = b"m-ready\r\n"
 _PRINTED_A_LINE = 8
 _WARMUPS = 10
 _INT_LIMITS = (-(2**31), 2**31 - 1)
-# Inferences of one request to the device, which keeps their counts until it is done. Its input is written once each.
+# Inferences of one request to the device, which keeps their counts until it is done.
 _BATCH = 256
 _POLL_S = 0.2
 

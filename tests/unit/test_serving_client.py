@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -105,6 +106,40 @@ def test_a_whole_inference(digits: Model) -> None:
     assert [frame.type for frame in session.requests] == [1, 2, 3, 4]
     assert [frame.sequence for frame in session.requests] == [1, 2, 3, 4]
     assert session.requests[1].payload == struct.pack("<HI", 0, 0) + INPUT[0]
+
+
+def test_what_the_firmware_has_already_is_not_sent_again(digits: Model) -> None:
+    # Two inputs of 300 and 4 bytes, written in three parts.
+    sizes = struct.pack("<HHHHIIII", 1, 10, 2, 1, 6656, 300, 4, 10)
+    session = Played(
+        HELLO=lambda asked: Frame(type=0x81, sequence=asked.sequence, payload=sizes + b"2020-07 reference").encode(),
+        WRITE=lambda asked: error(asked, b"\5") if b"refused" in asked.payload else answer(asked),
+    )
+    made = client(with_inputs(digits, 300, 4), session)
+    first, second, mutable = bytes(300), bytes(299) + b"x", bytearray(300)
+
+    def written(*inputs: bytes) -> list[tuple[int, int]]:
+        before = len(session.requests)
+        made.write(inputs)
+        return [struct.unpack_from("<HI", frame.payload) for frame in session.requests[before:]]
+
+    assert written(first, b"1234") == [(0, 0), (0, 250), (1, 0)]
+    assert written(first, b"1234") == []
+    assert written(second, b"1234") == [(0, 250)]
+    assert written(second, b"1235") == [(1, 0)]
+    assert written(mutable, b"1235") == [(0, 250)]
+    mutable[0] = 1
+    assert written(mutable, b"1235") == [(0, 0)]
+    # After a write that failed nobody knows what the firmware has.
+    with pytest.raises(EmulationError):
+        made.write((bytes(mutable[:250]) + b"refused".ljust(50), b"1235"))
+    assert written(mutable, b"1235") == [(0, 250)]
+
+
+def with_inputs(digits: Model, *sizes: int) -> Model:
+    tensors = [msgspec.structs.replace(digits.tensors[digits.inputs[0]], bytes=size) for size in sizes]
+    inputs = tuple(range(len(digits.tensors), len(digits.tensors) + len(sizes)))
+    return msgspec.structs.replace(digits, tensors=(*digits.tensors, *tensors), inputs=inputs)
 
 
 def test_sequences_go_round_without_zero(digits: Model) -> None:
