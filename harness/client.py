@@ -146,6 +146,14 @@ class Client:
             f"the firmware on {self._where} answered {asked.describe()} by {frame.describe()}, expected {expected}"
         )
 
+    def require_alive(self) -> None:
+        """Look at what the firmware has said unasked.
+
+        Raises:
+            EmulationError: it or what runs it has ended, or it will not answer any more.
+        """
+        self._take(0.0)
+
     def _hello(self) -> Info:
         frame = self.request(wire.FRAME_HELLO, b"", wire.FRAME_INFO)
         try:
@@ -173,25 +181,26 @@ class Client:
     def _advance(self, deadline: float, what: str) -> None:
         """Read what there is, until the deadline; everything that no frame can follow is an error."""
         remaining = deadline - time.monotonic()
-        try:
-            data = self.session.read(max(remaining, 0.0))
-        except EmulationError as error:
-            self._splitter.end()
-            raise self._explained(error) from error
-        self._frames.extend(self._splitter.feed(data))
-        if wire.HALTED in self._splitter.pending or wire.HALTED.decode() in self._splitter.text:
-            self._splitter.end()
-            raise EmulationError(
-                f"TFLM stopped with HALTED on {self._where}: a check of one of its kernels failed",
-                detail=self._splitter.text,
-            )
-        if not data and remaining <= 0:
+        if not self._take(max(remaining, 0.0)) and remaining <= 0:
             self._splitter.end()
             raise EmulationError(
                 f"the firmware on {self._where} took longer than {self._limit_s:g} s {what}",
                 "a longer --timeout" if "answer" in what else None,
                 self._splitter.text[-4000:] or None,
             )
+
+    def _take(self, patience_s: float) -> bool:
+        """Read what there is or comes in time; returns whether there was anything."""
+        try:
+            data = self.session.read(patience_s)
+        except EmulationError as error:
+            self._splitter.end()
+            raise self._explained(error) from error
+        self._frames.extend(self._splitter.feed(data))
+        if self._splitter.halted:
+            self._splitter.end()
+            raise halted(self._where, self._splitter.text)
+        return bool(data)
 
     def _drain(self) -> None:
         """After a write that failed: take what had come before, which may say why."""
@@ -220,6 +229,11 @@ class Client:
             return error
         what = reference.describe_failure(console, self._model)
         return EmulationError(f"the firmware failed on {self._where}: {what}", detail="\n".join(console.log) or None)
+
+
+def halted(where: str, text: str | None = None) -> EmulationError:
+    """The error of firmware that spins after a check of TFLM's failed; ``text`` is what it printed."""
+    return EmulationError(f"TFLM stopped with HALTED on {where}: a check of one of its kernels failed", detail=text)
 
 
 def _failed_inference(frame: Frame, asked: Frame) -> FrameError | None:

@@ -107,6 +107,11 @@ class Splitter:
         """What has come since the last zero."""
         return bytes(self._chunk)
 
+    @property
+    def halted(self) -> bool:
+        """Whether TFLM has said that it stopped (wire.HALTED): the firmware spins, and no frame follows."""
+        return wire.HALTED in self._chunk or wire.HALTED.decode() in self.text
+
     def end(self) -> None:
         """Nothing follows: what is pending is text or noise."""
         self._close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness import mlperf_data, model
+from harness.client import InferenceError
 from harness.errors import EmulationError
 from harness.mlperf_data import OTHER
 from harness.pty import PseudoTerminal
@@ -79,7 +80,16 @@ class Device(Protocol):
         """Run ``repeat`` inferences of one input.
 
         Raises:
-            EmulationError: an inference failed, or the emulator ended.
+            InferenceError: an inference failed, and others may follow.
+            EmulationError: the emulator or the firmware has ended, or does not answer as it should.
+        """
+        ...
+
+    def require_alive(self) -> None:
+        """Do nothing while it can be asked.
+
+        Raises:
+            EmulationError: it cannot.
         """
         ...
 
@@ -94,7 +104,7 @@ class Dut:
     Args:
         device: what runs the inferences.
         model_id: the id to answer, which chooses the encoding of inputs and results; None takes the network's.
-        report: told of a failed inference, in one line, besides the client.
+        report: told of a failed inference, besides the client.
 
     Raises:
         BadInputError: the id does not fit the network.
@@ -130,6 +140,9 @@ class Dut:
         """Take what the client sent, in pieces of any length; gives each line of the answers as soon as it is known.
 
         The inferences run while the lines are taken.
+
+        Raises:
+            EmulationError: the device has ended; a line has told the client before.
         """
         for byte in data:
             if byte == TERMINATOR:
@@ -241,8 +254,10 @@ class Dut:
             self._run(count)
         except EmulationError as error:
             self._outputs = None
-            self._report(f"inference failed: {error.message}")
             yield _error(_printable(error.message.encode()))
+            if not isinstance(error, InferenceError):
+                raise
+            self._report(f"inference failed: {error.message}")
             return
         yield self._lap()
         yield "m-infer-done"
@@ -292,12 +307,14 @@ def serve(
 
     Raises:
         BadInputError: the id does not fit the network.
+        EmulationError: the device has ended, also while nobody asked it anything.
     """
     dut = Dut(device, model_id, report)
     report(describe(dut, device.platform))
     terminal.write(dut.boot())
     losing = False
     while not stop():
+        device.require_alive()
         for line in dut.feed(terminal.read(_POLL_S)):
             lost = terminal.write(line)
             if lost and not losing:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import wire
+from harness.client import halted
 from harness.errors import EmulationError
 from harness.frames import Frame, Splitter, counts_frames, parse_error
 from harness.pty import PseudoTerminal
@@ -61,7 +62,7 @@ def serve(
     operator. ``report`` is told, one line at a time, of lost output.
 
     Raises:
-        EmulationError: the emulator has ended, or its counts or the firmware's answers cannot be read.
+        EmulationError: the emulator has ended, TFLM stopped, or counts or the firmware's answers cannot be read.
     """
     relay = _Relay(device)
     quiet = _IDLE_TURNS
@@ -96,6 +97,8 @@ class _Relay:
             out += piece
             for frame in self._splitter.feed(piece):
                 out += self._after(frame)
+        if self._splitter.halted:
+            raise halted(self._device.machine.name)
         return out
 
     def _after(self, frame: Frame) -> bytes:

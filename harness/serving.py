@@ -89,6 +89,14 @@ class Device:
             layers=tuple(values[1:] for values in counted),
         )
 
+    def require_alive(self) -> None:
+        """Do nothing while it can be asked.
+
+        Raises:
+            EmulationError: the emulator or the firmware has ended, or TFLM stopped.
+        """
+        self._client.require_alive()
+
     def counts(self, inferences: int) -> list[tuple[int, ...]]:
         """Of each of the next inferences: its instructions, then those of each operator.
 

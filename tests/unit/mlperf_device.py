@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from harness import platforms
+from harness import platforms, wire
+from harness.client import InferenceError
 from harness.errors import EmulationError
+from harness.frames import FrameError
 from harness.records import Model, Platform, Record, Tensor
 
 CLOCK_HZ = 120_000_000
@@ -67,7 +69,7 @@ class Answer(Record, frozen=True):
 class FakeDevice:
     """Runs nothing: ``outputs`` gives the output tensors of the inputs, ``instructions`` the count of inference N.
 
-    Every request is kept in ``requests``; inference ``fails_at`` raises.
+    Every request is kept in ``requests``; inference ``fails_at`` raises, and inference ``ends_at`` is the device's end.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class FakeDevice:
         outputs: Callable[[Sequence[bytes]], tuple[bytes, ...]] | None = None,
         instructions: Callable[[int], int] = lambda _index: 1_000,
         fails_at: int | None = None,
+        ends_at: int | None = None,
     ) -> None:
         self.model = model
         self.platform: Platform = platforms.load("stm32l4r5zi")
@@ -85,13 +88,23 @@ class FakeDevice:
         self._outputs = outputs or (lambda _inputs: tuple(bytes(model.tensors[i].bytes) for i in model.outputs))
         self._instructions = instructions
         self._fails_at = fails_at
+        self._ends_at = ends_at
+        self.alive = True
 
     def infer(self, inputs: Sequence[bytes], repeat: int = 1) -> Answer:
         assert [len(data) for data in inputs] == [self.model.tensors[i].bytes for i in self.model.inputs]
         self.requests.append((tuple(inputs), repeat))
         first, self.done = self.done, self.done + repeat
         if self._fails_at is not None and first <= self._fails_at < self.done:
-            raise EmulationError("operator 3 failed:\nsee the [log]")
+            error = FrameError(code=wire.FRAME_ERROR_INFERENCE, node=3, done=self._fails_at - first)
+            raise InferenceError("operator 3 failed:\nsee the [log]", None, error)
+        if self._ends_at is not None and first <= self._ends_at < self.done:
+            self.alive = False
+        self.require_alive()
         return Answer(
             outputs=self._outputs(inputs), instructions=tuple(map(self._instructions, range(first, self.done)))
         )
+
+    def require_alive(self) -> None:
+        if not self.alive:
+            raise EmulationError("the emulator has ended")

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import mlperf
-from harness.errors import BadInputError
+from harness.errors import BadInputError, EmulationError
 from harness.pty import PseudoTerminal
 from harness.relay import OneClient
 from tests.conftest import DIGITS
@@ -304,6 +304,15 @@ def test_a_failed_inference_is_answered_and_reported() -> None:
     assert client.send("infer 1 0")[-1].startswith("m-results-["), "the device goes on"
 
 
+def test_a_device_that_ends_is_said_so_and_ends_the_command() -> None:
+    client = Client(FakeDevice(ends_at=3))
+    assert client.send("infer 1 0")[-1].startswith("m-results-[")
+    lines: list[bytes] = []
+    with pytest.raises(EmulationError, match="the emulator has ended"):
+        lines.extend(client.dut.feed(b"infer 2 1%name%"))
+    assert lines[-1] == b"e-[the emulator has ended]\r\n"
+
+
 # --- any bytes -------------------------------------------------------------------------------------------------------
 
 # Numbers begin with a space, so that no two of them make one that would take all day.
@@ -412,6 +421,22 @@ def test_a_client_that_leaves_in_the_middle_ends_a_terminal_for_one() -> None:
             port.answer()
         server.join(timeout=20.0)
         assert not server.is_alive()
+
+
+def test_a_device_that_ends_while_nobody_asks_ends_the_command() -> None:
+    device = FakeDevice()
+    with PseudoTerminal() as terminal:
+        device.alive = False
+        with pytest.raises(EmulationError, match="the emulator has ended"):
+            mlperf.serve(device, terminal, report=str, stop=Deadline(10.0))
+
+
+class Deadline:
+    def __init__(self, seconds: float) -> None:
+        self._at = time.monotonic() + seconds
+
+    def __call__(self) -> bool:
+        return time.monotonic() > self._at
 
 
 def test_a_model_that_is_none_of_the_four_is_said_so() -> None:
