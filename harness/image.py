@@ -6,6 +6,7 @@ import hashlib
 import re
 import shutil
 import tempfile
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -21,6 +22,9 @@ MARK_SYMBOL = "harness_mark"
 END_SYMBOL = "harness_end"
 APP_PROFILE = "app_profile"
 APP_SIZE_ARENA = "app_size_arena"
+APP_REALTIME = "app_realtime"
+APP_HANG = "app_hang"
+APP_OVERFLOW = "app_overflow"
 
 _STACK_MOST_BYTES = 64 * 1024
 _MODEL_ALIGNMENT = 16
@@ -44,9 +48,19 @@ class BoardCode(Record, frozen=True):
     boot: bytes = b""
 
 
+class Schedule(Record, frozen=True):
+    """When samples come: ``ticks`` of the timer between its interrupts, ``interrupts`` for a whole input, ``frames``
+    whole inputs in all."""
+
+    ticks: int
+    interrupts: int
+    frames: int
+
+
 class Spec(Record, frozen=True):
     """Everything that an image is made of. ``arena_bytes`` None: all the RAM that the rest leaves. ``board`` None: for
     an emulator, which knows no clocks and pins. ``stack_override`` is the room for the stack, None for the usual one.
+    ``schedule`` is for applications that need one.
     """
 
     model: Model
@@ -58,6 +72,7 @@ class Spec(Record, frozen=True):
     dump_node: int = -1
     board: BoardCode | None = None
     stack_override: int | None = None
+    schedule: Schedule | None = None
 
     @property
     def boot(self) -> bytes:
@@ -116,10 +131,7 @@ def _key(spec: Spec, library: Library) -> str:
         "model": spec.model.sha256,
         "inputs": [hashlib.sha256(data).hexdigest() for data in spec.inputs],
         "spec": msgspec.to_builtins(
-            {
-                name: getattr(spec, name)
-                for name in ("kernels", "machine", "arena_bytes", "app", "dump_node", "board", "stack_override")
-            }
+            {name: getattr(spec, name) for name in spec.__struct_fields__ if name not in ("model", "inputs")}
         ),
         "template": hashlib.sha256(template + Path(__file__).read_bytes()).hexdigest(),
     }
@@ -189,6 +201,7 @@ def render_linker_script(machine: Machine, stack_bytes: int, arena_bytes: int | 
 
 def _render_image_c(spec: Spec) -> str:
     builtins = spec.model.builtins
+    checked = spec.app != APP_REALTIME  # which is to spend its time as a product does
     lines = [
         '#include "image.h"',
         "extern const uint8_t image_model[];",
@@ -200,15 +213,22 @@ def _render_image_c(spec: Spec) -> str:
         "static const struct harness_input inputs[] = {",
         *(f"  {{image_input{index}, {len(data)}}}," for index, data in enumerate(spec.inputs)),
         "};",
-        f"static uint32_t crcs[{len(spec.model.operators)}];",
+        f"static uint32_t crcs[{len(spec.model.operators)}];" if checked else "",
         f"static void *wrappers[{len(builtins)}][HARNESS_WRAPPER_POINTERS];",
         "static const struct harness_image image = {",
-        f"  image_model, ops, {len(builtins)}, wrappers, inputs, {len(spec.inputs)},",
-        f"  crcs, {len(spec.model.operators)}, {spec.dump_node},",
+        f"  image_model, {len(spec.model.content)}, {zlib.crc32(spec.model.content):#x},",
+        f"  ops, {len(builtins)}, wrappers, inputs, {len(spec.inputs)},",
+        f"  {'crcs' if checked else '0'}, {len(spec.model.operators)}, {spec.dump_node},",
         "};",
         "const struct harness_image *firmware_image(void) { return &image; }",
         f"int harness_app(void) {{ return {spec.app}(); }}",
     ]
+    if spec.schedule is not None:
+        numbers = f"{spec.schedule.ticks}, {spec.schedule.interrupts}, {spec.schedule.frames}"
+        lines += [
+            f"static const struct harness_schedule schedule = {{{numbers}}};",
+            "const struct harness_schedule *firmware_schedule(void) { return &schedule; }",
+        ]
     return "\n".join(lines) + "\n"
 
 

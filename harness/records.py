@@ -157,6 +157,7 @@ class Job(Record, frozen=True):
     """One run of firmware on an emulator.
 
     A segment begins at each execution of the instruction at ``mark_address`` (of the mark function, Thumb bit or not).
+    None: nothing is counted, and the machine's timers go by what is executed alone, never by the host's clock.
     The run ends before the instruction at ``end_address`` is executed, or, once the UART is quiet, when one of
     ``stop_texts`` is on it, or after ``instruction_limit`` instructions, which not every emulator offers. ``uart_log``
     and ``work`` (an existing folder for the run's own files) are overwritten.
@@ -164,7 +165,7 @@ class Job(Record, frozen=True):
 
     elf: Path
     machine: Machine
-    mark_address: int
+    mark_address: int | None
     end_address: int | None
     uart_log: Path
     time_limit_s: float

@@ -131,6 +131,8 @@ def describe_failure(console: wire.Console, model: Model) -> str:
         "prepare": "an operator's Prepare failed",
         "input": "the inputs do not fit the model's",
         "invoke": "an operator's Eval failed",
+        "model": "the model in flash is damaged: its CRC is another",
+        "watchdog": "it hung: the watchdog ended it",
     }[failure.stage]
     if failure.node is not None and failure.node < len(model.operators):
         what += f" (operator {failure.node}, {model.operators[failure.node].op})"

@@ -23,10 +23,12 @@ WORDS = (
     "stack",
     "board",
     "cycles",
+    "schedule",
+    "time",
     "fault",
     "end",
 )
-STAGES = ("allocate", "prepare", "input", "invoke")
+STAGES = ("allocate", "prepare", "input", "invoke", "model", "watchdog")
 STATUS_OK, STATUS_ERROR, STATUS_FAULT = 0, 1, 2
 STACK_UNKNOWN = 2**32 - 1
 
@@ -145,12 +147,33 @@ class Board(Record, frozen=True):
     overhead: int
 
 
+class Kept(Record, frozen=True):
+    """How firmware kept up with a schedule: inputs that were processed, of these the late ones and those whose output
+    was another; inputs that were lost."""
+
+    done: int
+    missed: int
+    dropped: int
+    wrong: int
+
+
+class Times(Record, frozen=True):
+    """Ticks of the timer of firmware with a schedule: in all, asleep, in the timer's interrupt; the worst latency from
+    an input's arrival to the end of its inference."""
+
+    total: int
+    asleep: int
+    handler: int
+    worst: int
+
+
 class Console(Record, frozen=True):
     """Everything that a firmware printed, in its terms.
 
     ``crcs`` has one CRC-32 per operator in the order of execution; ``outputs`` the bytes of each model output;
     ``dumps`` the bytes of all outputs of an operator that was asked for; ``cycles`` those of each segment between two
-    marks, where ``board`` counts them; ``status`` is None where the last line is missing.
+    marks, where ``board`` counts them; ``kept`` and ``times`` are of firmware with a schedule; ``status`` is None where
+    the last line is missing.
     """
 
     tflm: str | None = None
@@ -167,6 +190,8 @@ class Console(Record, frozen=True):
     stack_reserved: int | None = None
     board: Board | None = None
     cycles: tuple[int, ...] = ()
+    kept: Kept | None = None
+    times: Times | None = None
     status: int | None = None
 
 
@@ -277,6 +302,14 @@ class _Reader:
         if int(pairs["index"]) != len(self._segments):
             raise ValueError("segments out of order")
         self._segments.append(int(pairs["count"]))
+
+    def _schedule(self, pairs: dict[str, str]) -> None:
+        counts = {name: int(pairs[name]) for name in ("done", "missed", "dropped", "wrong")}
+        self._fields["kept"] = Kept(**counts)
+
+    def _time(self, pairs: dict[str, str]) -> None:
+        ticks = {name: int(pairs[name], 16) for name in ("total", "asleep", "handler", "worst")}
+        self._fields["times"] = Times(**ticks)
 
     def _fault(self, pairs: dict[str, str]) -> None:
         registers = {name: int(pairs[name], 16) for name in ("pc", "lr", "sp", "cfsr", "hfsr", "mmfar", "bfar")}

@@ -46,14 +46,24 @@ void print_signed(const char *key, int32_t value) {
   write_decimal(value < 0 ? 0u - (uint32_t)value : (uint32_t)value);
 }
 
-void print_hex32(const char *key, uint32_t value) {
+static void write_hex32(uint32_t value) {
   char digits[8];
   for (int i = 7; i >= 0; --i) {
     digits[i] = kHexDigits[value & 15u];
     value >>= 4;
   }
-  write_key(key);
   hal_write(digits, sizeof digits);
+}
+
+void print_hex32(const char *key, uint32_t value) {
+  write_key(key);
+  write_hex32(value);
+}
+
+void print_hex64(const char *key, uint64_t value) {
+  write_key(key);
+  write_hex32((uint32_t)(value >> 32));
+  write_hex32((uint32_t)value);
 }
 
 void print_end(void) { write_text("\n"); }

@@ -1,6 +1,4 @@
 // The application that is measured: one inference between marks, outputs checked by CRC and printed.
-#include <string.h>
-
 #include "hal.h"
 #include "image.h"
 #include "mark.h"
@@ -9,16 +7,6 @@
 #include "wire.h"
 
 namespace {
-
-bool CopyInputs(const harness_image *image, tflite::MicroInterpreter *interpreter) {
-  if (interpreter->inputs_size() != image->input_count) return false;
-  for (size_t i = 0; i < image->input_count; ++i) {
-    TfLiteTensor *tensor = interpreter->input(i);
-    if (tensor->bytes != image->inputs[i].size) return false;
-    memcpy(tensor->data.raw, image->inputs[i].data, tensor->bytes);
-  }
-  return true;
-}
 
 void PrintResults(const harness_image *image, tflite::MicroInterpreter *interpreter, uint32_t stack_used) {
   print_begin(WIRE_STACK);
@@ -46,14 +34,11 @@ void PrintResults(const harness_image *image, tflite::MicroInterpreter *interpre
 extern "C" int app_profile(void) {
   const harness_image *image = firmware_image();
   harness::PrintBegin();
+  if (!harness::ModelIsWhole(image)) return WIRE_STATUS_ERROR;
   harness_marks_begin();
   tflite::MicroInterpreter *interpreter = harness::MakeInterpreter(image, hal_arena_size());
-  const harness::Progress &progress = harness::Resolver::progress;
-  if (interpreter->AllocateTensors() != kTfLiteOk) {
-    return progress.preparing >= 0 ? harness::PrintError(WIRE_STAGE_PREPARE, progress.preparing)
-                                   : harness::PrintError(WIRE_STAGE_ALLOCATE, -1);
-  }
-  if (!CopyInputs(image, interpreter)) return harness::PrintError(WIRE_STAGE_INPUT, -1);
+  if (interpreter->AllocateTensors() != kTfLiteOk) return harness::PrintAllocationError();
+  if (!harness::CopyInputs(image, interpreter)) return harness::PrintError(WIRE_STAGE_INPUT, -1);
 
   harness::reporter()->Hold(true);
   harness_mark();
@@ -64,7 +49,7 @@ extern "C" int app_profile(void) {
   uint32_t stack_used = hal_stack_used();
   if (status != kTfLiteOk) {
     harness::reporter()->PrintHeld();
-    return harness::PrintError(WIRE_STAGE_INVOKE, progress.invoking);
+    return harness::PrintError(WIRE_STAGE_INVOKE, harness::Resolver::progress.invoking);
   }
   harness_marks_print();
   PrintResults(image, interpreter, stack_used);

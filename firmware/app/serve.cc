@@ -153,6 +153,7 @@ class Server {
 extern "C" int app_serve(void) {
   const harness_image *image = firmware_image();
   harness::PrintBegin();
+  if (!harness::ModelIsWhole(image)) return WIRE_STATUS_ERROR;
   const tflite::SubGraph *graph = tflite::GetModel(image->model)->subgraphs()->Get(0);
 
   // The copies of the inputs lie behind the arena, in the memory that the image sets aside for both.
@@ -167,10 +168,7 @@ extern "C" int app_serve(void) {
   memset(copies, 0, copies_size);
 
   tflite::MicroInterpreter *interpreter = harness::MakeInterpreter(image, arena_size);
-  if (interpreter->AllocateTensors() != kTfLiteOk) {
-    int node = harness::Resolver::progress.preparing;
-    return node >= 0 ? harness::PrintError(WIRE_STAGE_PREPARE, node) : harness::PrintError(WIRE_STAGE_ALLOCATE, -1);
-  }
+  if (interpreter->AllocateTensors() != kTfLiteOk) return harness::PrintAllocationError();
 
   Server server(interpreter, graph, copies, arena_size);
   static frame_reader reader;

@@ -1,7 +1,10 @@
 #include "session.h"
 
+#include <string.h>
+
 #include <new>
 
+#include "crc32.h"
 #include "hal.h"
 #include "print.h"
 #include "wire.h"
@@ -61,6 +64,27 @@ int PrintError(const char *stage, int node) {
   print_signed("node", node);
   print_end();
   return WIRE_STATUS_ERROR;
+}
+
+bool ModelIsWhole(const harness_image *image) {
+  bool whole = crc32_update(0, image->model, image->model_size) == image->model_crc;
+  if (!whole) PrintError(WIRE_STAGE_MODEL, -1);
+  return whole;
+}
+
+int PrintAllocationError() {
+  int node = Resolver::progress.preparing;
+  return node >= 0 ? PrintError(WIRE_STAGE_PREPARE, node) : PrintError(WIRE_STAGE_ALLOCATE, -1);
+}
+
+bool CopyInputs(const harness_image *image, tflite::MicroInterpreter *interpreter) {
+  if (interpreter->inputs_size() != image->input_count) return false;
+  for (size_t i = 0; i < image->input_count; ++i) {
+    TfLiteTensor *tensor = interpreter->input(i);
+    if (tensor->bytes != image->inputs[i].size) return false;
+    memcpy(tensor->data.raw, image->inputs[i].data, tensor->bytes);
+  }
+  return true;
 }
 
 tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size) {

@@ -41,6 +41,15 @@ void PrintBegin();
 // "@error stage=... node=..."; returns the status to end with.
 int PrintError(const char *stage, int node);
 
+// Whether the model in memory is the one that was built in; prints an error where it is not.
+bool ModelIsWhole(const harness_image *image);
+
+// "@error" for an allocation that failed, naming the operator if it was one's; returns the status to end with.
+int PrintAllocationError();
+
+// Copies the image's inputs to the model's; false where they are not of the same number and sizes.
+bool CopyInputs(const harness_image *image, tflite::MicroInterpreter *interpreter);
+
 // Makes the interpreter in static memory, on the first `arena_size` bytes of the arena.
 tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size);
 

@@ -27,10 +27,7 @@ extern "C" int app_size_arena(void) {
   const harness_image *image = firmware_image();
   harness::PrintBegin();
   size_t used = TryArena(image, hal_arena_size());
-  if (used == 0) {
-    int node = harness::Resolver::progress.preparing;
-    return node >= 0 ? harness::PrintError(WIRE_STAGE_PREPARE, node) : harness::PrintError(WIRE_STAGE_ALLOCATE, -1);
-  }
+  if (used == 0) return harness::PrintAllocationError();
   print_begin(WIRE_ARENA);
   print_unsigned("size", hal_arena_size());
   print_unsigned("used", used);

@@ -1,4 +1,4 @@
-/* What the application needs from a target. Every target implements all of it. */
+/* What the application needs from a target. Every target implements all of it, but the timer. */
 #ifndef HARNESS_HAL_H_
 #define HARNESS_HAL_H_
 
@@ -28,6 +28,18 @@ uint32_t hal_stack_reserved(void);
 /* The tensor arena: 16-byte aligned, `hal_arena_size()` bytes. */
 uint8_t *hal_arena(void);
 size_t hal_arena_size(void);
+
+/* A timer that calls `on_period` from its interrupt every `ticks` ticks of the core's clock (at most 2^24); for scenarios.
+ * A target without interrupts has none of these functions, and no application that needs them. */
+void hal_timer_start(uint32_t ticks, void (*on_period)(void));
+void hal_timer_stop(void);
+
+/* Periods that are over, and ticks, since the start. */
+uint32_t hal_timer_rounds(void);
+uint64_t hal_timer_now(void);
+
+/* Sleeps until an interrupt has changed the counter from `value`; returns at once where it has another one. */
+void hal_sleep_while(const volatile uint32_t *counter, uint32_t value);
 
 /* Ends the run. */
 void hal_end(int status) __attribute__((noreturn));

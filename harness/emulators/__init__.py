@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from harness.emulators import qemu, renode
-from harness.records import EmulatorInfo, Job, Segment, Trace
+from harness.records import EmulatorInfo, Job, Machine, Segment, Trace
 
 
 class Session(Protocol):
@@ -55,6 +55,10 @@ class Emulator(Protocol):
             MissingToolError: the emulator, or what its counter is built with, is not installed.
             EmulationError: the emulator died, did not end within the time limit, or its counts are incomplete.
         """
+        ...
+
+    def instructions_per_second(self, machine: Machine, /) -> int:
+        """What is executed in a second of the machine's own time, in jobs without a mark."""
         ...
 
     def open(self, job: Job) -> Session:

@@ -96,7 +96,7 @@ def _make(qemu: Path, folder: Path) -> None:
             time_limit_s=20.0,
         )
         if probe.returncode == 0:
-            choice = _Choice(api=api, qemu_version=_version(qemu))
+            choice = _Choice(api=api, qemu_version=version(qemu))
             (folder / "choice.json").write_bytes(msgspec.json.encode(choice))
             return
         refusals.append(f"API {api}: {probe.stderr.strip()}")
@@ -118,7 +118,12 @@ def _compile(api: int, library: Path) -> None:
         )
 
 
-def _version(qemu: Path) -> str:
+def version(qemu: Path) -> str:
+    """QEMU's version, "7.2.22".
+
+    Raises:
+        EmulationError: it does not say it.
+    """
     text = process.run([qemu, "--version"], time_limit_s=20.0).stdout
     match = re.search(r"version (\d+\.\d+\.\d+)", text)
     if match is None:

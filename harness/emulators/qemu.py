@@ -13,11 +13,18 @@ from harness.emulators.console import Console
 from harness.emulators.thumb import Code
 from harness.emulators.uart_log import StopText, last_line
 from harness.errors import EmulationError
-from harness.records import EmulatorInfo, Job, Segment, Trace
+from harness.records import EmulatorInfo, Job, Machine, Segment, Trace
+
+# No semihosting, which is off unless asked for, no network, no monitor.
+_QUIET = ("-nographic", "-monitor", "none", "-nic", "none", "-no-reboot")
+# 2^6 ns for each instruction: a tick of every machine's clock is shorter, so that no instruction passes unseen.
+_ICOUNT_SHIFT = 6
 
 
 def run(job: Job) -> Trace:
     """Run the firmware until its end mark, a stop text, or QEMU's exit, and return exact counts.
+
+    A job without a mark is not counted and ends at a stop text; its trace has no segments.
 
     No semihosting (it hands the guest the host's files and shell), no network. A firmware that resets itself ends the
     run, instead of starting over.
@@ -28,6 +35,8 @@ def run(job: Job) -> Trace:
         EmulationError: QEMU refuses the plugin, died, or did not end within the time limit, or the counts are not
             complete and exact.
     """
+    if job.mark_address is None:
+        return _run_timed(job)
     machine = _machine(job)
     qemu = plugin.find_qemu()
     counter = plugin.get(qemu)
@@ -59,6 +68,44 @@ def run(job: Job) -> Trace:
         block_instructions=counted.block_instructions,
         segments=counted.segments,
         ended_by=ended_by,
+        uart=uart,
+    )
+
+
+def instructions_per_second(_machine: Machine) -> int:
+    """What is executed in a second of a machine's time, in jobs without a mark: the same on every machine."""
+    return 10**9 >> _ICOUNT_SHIFT
+
+
+def _run_timed(job: Job) -> Trace:
+    """With time that goes on by 64 ns for each instruction. The counting plugin is exact without that alone."""
+    import numpy as np
+
+    machine = _machine(job)
+    qemu = plugin.find_qemu()
+    uart_log = job.uart_log.resolve()
+    uart_log.unlink(missing_ok=True)
+    finished = process.run(
+        [
+            *(qemu, "-M", machine, *_QUIET, "-icount", f"shift={_ICOUNT_SHIFT},sleep=off"),
+            *("-kernel", job.elf.resolve(), "-serial", f"file:{uart_log}"),
+        ],
+        time_limit_s=job.time_limit_s,
+        stop_when=StopText(uart_log, job.stop_texts),
+    )
+    uart = uart_log.read_bytes().decode(errors="replace") if uart_log.exists() else ""
+    if finished.timed_out:
+        raise EmulationError(f"the firmware did not end within {job.time_limit_s:g} s on {machine}", last_line(uart))
+    if not finished.stopped:
+        raise _death(finished, machine, uart)
+    return Trace(
+        emulator=EmulatorInfo(
+            name="qemu", version=plugin.version(qemu), machine=machine, counter=f"icount shift {_ICOUNT_SHIFT}"
+        ),
+        block_addresses=np.zeros(0, dtype=np.int64),
+        block_instructions=np.zeros(0, dtype=np.int64),
+        segments=(),
+        ended_by="stop text",
         uart=uart,
     )
 
@@ -137,13 +184,14 @@ def _command(
     job: Job, qemu: Path, counter: plugin.Plugin, counts_file: Path, live: bool = False
 ) -> tuple[str | Path, ...]:
     """QEMU, its machine, the firmware and the counter; the console is missing."""
+    assert job.mark_address is not None, "jobs without a mark are not counted"
     options = f"{plugin.escaped(counter.path)},out={plugin.escaped(counts_file)},mark={job.mark_address & ~1:#x}"
     if job.end_address is not None:
         options += f",end={job.end_address & ~1:#x}"
     if live:
         options += ",live=on"
     return (
-        *(qemu, "-M", _machine(job), "-nographic", "-monitor", "none", "-nic", "none", "-no-reboot"),
+        *(qemu, "-M", _machine(job), *_QUIET),
         *("-kernel", job.elf.resolve(), "-plugin", options),
     )
 

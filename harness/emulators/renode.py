@@ -13,7 +13,7 @@ from harness.emulators import renode_output, renode_script, renode_start
 from harness.emulators.renode_output import END_MARK, LOG_SIZE, STOP_TEXT, TIME_LIMIT
 from harness.emulators.renode_session import RenodeSession
 from harness.emulators.uart_log import StopText
-from harness.records import Job, Segment, Trace
+from harness.records import Job, Machine, Segment, Trace
 
 # After the end mark Renode runs to the end of its period; so many polls of 20 ms it may take before it is ended.
 _POLLS_AFTER_END = 10
@@ -48,6 +48,11 @@ def run(job: Job) -> Trace:
         uart=output.uart,
         log=output.log,
     )
+
+
+def instructions_per_second(machine: Machine) -> int:
+    """What is executed in a second of a machine's time: one instruction a clock."""
+    return machine.clock_hz
 
 
 def open(job: Job) -> RenodeSession:  # the name that every backend gives it

@@ -22,7 +22,7 @@ DEFINED = dict(re.findall(r"^#define (WIRE_\w+) \"?([\w-]+)\"?", HEADER.read_tex
 USED = {name for path in SOURCES for name in re.findall(r"\bWIRE_[A-Z_]+\b", path.read_text())}
 
 # Values that fit each kind of key, as print.c writes them.
-SAMPLES = {"text": "reference", "unsigned": "0", "signed": "-1", "hex32": "000000d4"}
+SAMPLES = {"text": "reference", "unsigned": "0", "signed": "-1", "hex32": "000000d4", "hex64": "00000000000000d4"}
 # Printed for people who read the log.
 NOT_READ = {("arena", "size"), ("fault", "xpsr")}
 
@@ -32,7 +32,8 @@ def printed() -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {}
     for path in SOURCES:
         for name, body in re.findall(r"print_begin\(WIRE_(\w+)\);(.*?)print_end\(\);", path.read_text(), re.DOTALL):
-            keys = [(key, kind) for kind, key in re.findall(r"print_(text|unsigned|signed|hex32)\(\"(\w+)\"", body)]
+            calls = re.findall(r"print_(text|unsigned|signed|hex32|hex64)\(\"(\w+)\"", body)
+            keys = [(key, kind) for kind, key in calls]
             known = found.setdefault(DEFINED[f"WIRE_{name}"], keys)
             assert dict(known).keys() == dict(keys).keys(), f"{path} prints other keys of {name} than another source"
     return found

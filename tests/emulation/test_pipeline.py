@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -143,19 +144,15 @@ def test_the_arena_is_the_smallest_that_works(results: Path, monkeypatch: pytest
 
 
 def test_a_flipped_weight_names_the_first_layer_that_differs(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The device runs on a model whose depthwise weights have one bit flipped in flash; the host on the real one."""
-    content = DIGITS.read_bytes()
+    """The device is built with a model whose depthwise weights have one bit flipped; the host has the real one."""
+    content = bytearray(DIGITS.read_bytes())
+    content[_weights_offset(bytes(content), layer=1)] ^= 0x40
     real_link = image.link
 
-    def corrupt(*arguments: object) -> elf.Elf:
-        path = real_link(*arguments).path  # type: ignore[arg-type]
-        firmware = bytearray(path.read_bytes())
-        at = firmware.find(content)
-        assert at > 0
-        firmware[at + _weights_offset(content, layer=1)] ^= 0x40
-        copy = path.with_name(f"corrupt-{path.name}")
-        copy.write_bytes(firmware)
-        return elf.Elf(copy)
+    def corrupt(spec: image.Spec, *others: object) -> elf.Elf:
+        digest = hashlib.sha256(content).hexdigest()
+        model = msgspec.structs.replace(spec.model, content=bytes(content), sha256=digest)
+        return real_link(msgspec.structs.replace(spec, model=model), *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(image, "link", corrupt)
     result = run(DIGITS, "stm32l496zg")

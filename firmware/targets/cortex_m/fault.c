@@ -2,6 +2,7 @@
 #include <stdint.h>
 
 #include "hal.h"
+#include "image.h"
 #include "memory.h"
 #include "print.h"
 #include "wire.h"
@@ -31,10 +32,7 @@ void __attribute__((used, noreturn)) report_fault(const uint32_t *frame, uint32_
   print_hex32("bfar", status_register(0xe000ed38u));
   print_unsigned("overflow", frame < link_stack_bottom || hal_stack_used() >= hal_stack_reserved());
   print_end();
-  print_begin(WIRE_END);
-  print_unsigned("status", WIRE_STATUS_FAULT);
-  print_end();
-  hal_end(WIRE_STATUS_FAULT);
+  harness_finish(WIRE_STATUS_FAULT);
 }
 
 /* Takes the stack anew: the fault may be that it is full. */

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <vector>
 
+#include "crc32.h"
 #include "expf.h"
 #include "hal.h"
 #include "harness_op.h"
@@ -162,7 +163,10 @@ int main(int argc, char **argv) {
     --argc;
   }
   for (int i = 4; i < argc; ++i) inputs.push_back(ReadFile(argv[i]));
-  image.model = ReadFile(argv[1]).data;
+  const harness_input model = ReadFile(argv[1]);
+  image.model = model.data;
+  image.model_size = model.size;
+  image.model_crc = crc32_update(0, model.data, model.size);
   image.ops = kOps;
   image.op_count = sizeof kOps / sizeof kOps[0];
   image.wrappers = wrappers;
