@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import tokenize
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,23 @@ from harness.setup import DEFAULT_TIME_LIMIT_S
 SCHEMA = "tflm-harness/accuracy/1"
 
 _STEP = "running images"
+_MAGIC = b"\x93NUMPY"
 _DTYPES = {"int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8", "float32": "<f4", "bool": "?"}
 
 Array = npt.NDArray[Any]
 
 
 class TestSet(Record, frozen=True, eq=False):
-    """Images in the model's own type, (count, ...) as the model's input, and their classes, int64 (count,)."""
+    """Images in the model's own type, (count, ...) as the model's input, and their classes, int64 (count,).
+
+    ``clipped`` is the share of their values, 0 to 1, that the type could not hold: by more than a step of its scale.
+    """
 
     __test__ = False  # pytest: the name is not a test's
 
     images: Array
     labels: Array
+    clipped: float
 
 
 class DifferentImage(Record, frozen=True):
@@ -46,7 +50,8 @@ class DifferentImage(Record, frozen=True):
 
 
 class AccuracyResult(Record, frozen=True):
-    """What a test set gave. Accuracies are shares, 0 to 1; instructions are those of one inference.
+    """What a test set gave. Accuracies are shares, 0 to 1; instructions are those of one inference; ``clipped`` is
+    that of ``TestSet``.
 
     ``seconds`` is the host's wall clock for the images on device and host, without building and starting;
     ``images_per_second`` follows from it, and says nothing of the device's own speed.
@@ -62,6 +67,7 @@ class AccuracyResult(Record, frozen=True):
     optimisation: str
     hard_float: bool
     images: int
+    clipped: float
     device_correct: int
     host_correct: int
     device_accuracy: float
@@ -165,6 +171,7 @@ def measure(
             optimisation=optimisation,
             hard_float=hard_float,
             images=count,
+            clipped=round(data.clipped, 6),
             device_correct=correct[0],
             host_correct=correct[1],
             device_accuracy=round(correct[0] / count, 6),
@@ -219,42 +226,51 @@ def load(images_path: Path, labels_path: Path, network: Model, limit: int | None
         raise BadInputError(
             f"{labels_path}: label {labels[outside[0]]} of image {outside[0]}, the network has {classes} classes"
         )
-    return TestSet(images=_own_type(images, tensor, images_path), labels=labels.astype(np.int64))
+    own, clipped = _own_type(images, tensor, images_path)
+    return TestSet(images=own, labels=labels.astype(np.int64), clipped=clipped)
 
 
 def _read(path: Path) -> Array:
     try:
-        array = np.load(path, allow_pickle=False)
+        with path.open("rb") as file:
+            begin = file.read(len(_MAGIC))
+            if begin != _MAGIC:
+                what = "an .npz archive, expected a .npy file" if begin.startswith(b"PK") else "not a .npy file"
+                raise BadInputError(f"{path}: {what}", "numpy.save writes them")
+        array: Array = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise BadInputError(f"{path}: there is no such file") from None
-    except (ValueError, OSError, EOFError, MemoryError, tokenize.TokenError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, EOFError, MemoryError, tokenize.TokenError) as error:
         reason = " ".join(str(error).split())
-        raise BadInputError(f"{path}: not a .npy file ({reason})", "numpy.save writes them") from error
-    if not isinstance(array, np.ndarray):
-        raise BadInputError(f"{path}: an .npz archive, expected a .npy file", "numpy.save writes them")
+        raise BadInputError(f"{path}: a damaged .npy file, or not one of numbers ({reason})") from error
     return array
 
 
-def _own_type(images: Array, tensor: Tensor, path: Path) -> Array:
-    """As the model's input takes them, little-endian."""
+def _own_type(images: Array, tensor: Tensor, path: Path) -> tuple[Array, float]:
+    """As the model's input takes them, little-endian, and the share of values that were clipped."""
     dtype = _dtype(tensor)
+    if images.dtype.kind == "f" and not np.isfinite(images).all():
+        raise BadInputError(f"{path}: holds values that are no numbers")
     if images.dtype == dtype:
-        return images.astype(dtype)
+        return images.astype(dtype), 0.0
     if images.dtype.kind != "f":
         raise BadInputError(
             f"{path}: type {images.dtype}, the model's input is {tensor.type}",
             f"give {tensor.type}, or real numbers as floating point, which are quantised",
         )
     if dtype.kind == "f":
-        return images.astype(dtype)
+        if np.abs(images).max() > np.finfo(dtype).max:
+            raise BadInputError(f"{path}: holds values that are too large for {tensor.type}")
+        return images.astype(dtype), 0.0
     if not tensor.scales or dtype.kind != "i":
         raise BadInputError(f"{path}: type {images.dtype}, the model's input is {tensor.type} without a scale")
-    if not np.isfinite(images).all():
-        raise BadInputError(f"{path}: holds values that are no numbers")
     limits = np.iinfo(dtype)
     real = images.astype(np.promote_types(images.dtype, np.float32))
     scaled = np.round(real / tensor.scales[0]) + tensor.zero_points[0]
-    return np.clip(scaled, limits.min, limits.max).astype(dtype)
+    held = np.clip(scaled, limits.min, limits.max)
+    return held.astype(dtype), float(np.mean(np.abs(scaled - held) > 1))
 
 
 def _dtype(tensor: Tensor) -> np.dtype[Any]:

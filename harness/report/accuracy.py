@@ -11,7 +11,7 @@ _MOST_IMAGES = 20
 
 
 def accuracy(shown: AccuracyResult) -> Text:
-    """Both accuracies, every image that differs (the first twenty), instructions, the host's speed."""
+    """Clipped values, both accuracies, every image that differs (the first twenty), instructions, the host's speed."""
     text = Text()
     text.append(f"{printable(shown.model)} on {shown.platform}", style="bold")
     text.append(
@@ -20,6 +20,12 @@ def accuracy(shown: AccuracyResult) -> Text:
     )
     if shown.machine != shown.platform:
         text.append(f"\nran on {shown.machine} in its place")
+    if shown.clipped:
+        text.append(
+            f"\n{100 * shown.clipped:.1f} % of the images' values are outside of what the network's input can hold, "
+            "and were clipped: are they scaled as for its training?",
+            style="yellow",
+        )
     text.append(f"\n\ndevice accuracy  {_share(shown.device_correct, shown.images)}\n")
     text.append(f"host accuracy    {_share(shown.host_correct, shown.images)}\n")
     if shown.equal:

@@ -111,6 +111,13 @@ def test_the_command_passes_where_all_are_equal(data: tuple[Path, Path], capfd: 
     assert "images a second through the emulator, by this machine's clock" in out
 
 
+def test_images_on_another_scale_are_warned_of(data: tuple[Path, Path], capfd: pytest.CaptureFixture[str]) -> None:
+    np.save(data[0], 255 * np.load(data[0]))
+    code, out, _ = call(capfd, "--data", ",".join(map(str, data)), "-p", "mps2-an386", "--limit", "2")
+    assert code == 0
+    assert "% of the images' values are outside of what the network's input can hold, and were clipped" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -93,16 +93,45 @@ def test_files_that_are_none_are_refused(tmp_path: Path, digits: Model) -> None:
     with pytest.raises(BadInputError, match=r"absent.npy: there is no such file"):
         load(tmp_path / "absent.npy", labels, digits)
     (tmp_path / "text.npy").write_text("no array")
-    with pytest.raises(BadInputError, match=r"text.npy: not a .npy file"):
+    with pytest.raises(BadInputError, match=r"text.npy: not a .npy file$"):
         load(images, tmp_path / "text.npy", digits)
-    with pytest.raises(BadInputError, match=r"not a .npy file"):
+    with pytest.raises(BadInputError, match=r"cannot be read \(Is a directory\)"):
         load(tmp_path, labels, digits)
+    whole = images.read_bytes()
+    for size in (0, 3, 10, 40, 100, len(whole) - 1):
+        (tmp_path / "cut.npy").write_bytes(whole[:size])
+        with pytest.raises(BadInputError, match=r"cut.npy: (not|a damaged) .*\.npy file"):
+            load(tmp_path / "cut.npy", labels, digits)
     np.savez(tmp_path / "z.npz", images=GOOD)
     with pytest.raises(BadInputError, match=r"an .npz archive"):
         load(tmp_path / "z.npz", labels, digits)
     np.save(tmp_path / "objects.npy", np.array([None]), allow_pickle=True)
-    with pytest.raises(BadInputError, match=r"not a .npy file"):
+    with pytest.raises(BadInputError, match=r"a damaged .npy file, or not one of numbers \(Object arrays cannot be"):
         load(tmp_path / "objects.npy", labels, digits)
+
+
+def test_values_that_were_clipped_are_told(tmp_path: Path, digits: Model) -> None:
+    images = np.zeros((4, 8, 8, 1))
+    images[0], images[1, 0] = 255.0, -3.0
+    assert load(*saved(tmp_path, images), digits).clipped == pytest.approx((64 + 8) / 256)
+    # The largest value of the scale's range may be a step beyond the type's: that is how converters choose scales.
+    assert load(*saved(tmp_path, np.ones((4, 8, 8, 1))), digits).clipped == 0.0
+    assert load(*saved(tmp_path, GOOD), digits).clipped == 0.0
+
+
+@pytest.mark.parametrize(("value", "message"), [(np.nan, "no numbers"), (-np.inf, "no numbers"), (1e300, "too large")])
+def test_float_networks_take_numbers_only(tmp_path: Path, digits: Model, value: float, message: str) -> None:
+    taken = msgspec.structs.replace(digits.tensors[digits.inputs[0]], type="float32", scales=(), zero_points=())
+    tensors = tuple(taken if index == digits.inputs[0] else tensor for index, tensor in enumerate(digits.tensors))
+    network = msgspec.structs.replace(digits, tensors=tensors)
+    images = np.zeros((4, 8, 8, 1))
+    assert load(*saved(tmp_path, images), network).images.dtype == np.float32
+    images[2, 3, 4, 0] = value
+    with pytest.raises(BadInputError, match=message):
+        load(*saved(tmp_path, images), network)
+    if not np.isfinite(value):
+        with pytest.raises(BadInputError, match=message):
+            load(*saved(tmp_path, images.astype(np.float32)), network)
 
 
 def test_limits_and_networks_that_have_no_test_set(tmp_path: Path, digits: Model) -> None:
