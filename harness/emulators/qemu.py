@@ -220,7 +220,9 @@ def _death(finished: process.Finished, machine: str, uart: str) -> EmulationErro
     noise = ("has no peer", "terminating on signal")
     stderr = "\n".join(line for line in finished.stderr.splitlines() if not any(words in line for words in noise))
     fatal = re.search(r"^(?:qemu: fatal|qemu-system-arm|counter): (.*)$", stderr, re.MULTILINE)
-    cause = fatal[1].strip() if fatal else f"exit code {finished.returncode} without a message"
+    code = finished.returncode
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    cause = fatal[1].strip() if fatal else f"{how} without a message"
     hint = last_line(uart)
     if "Lockup" in cause:
         pc = re.search(r"R15=([0-9a-f]{8})", stderr)
