@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.errors import BadInputError, HarnessError
+
 app = typer.Typer(
     name="harness",
     help="Instruction-accurate counts, memory and correctness of TensorFlow Lite Micro networks on emulated Cortex-M.",
@@ -28,10 +30,23 @@ Renode = Annotated[
 ]
 
 
-def choose_renode(path: Path | None) -> None:
-    """Let every start of Renode take this program; None leaves the choice as it is."""
-    if path is not None:
-        os.environ["RENODE"] = str(path)
+def choose_renode(path: Path | None, emulator: str) -> None:
+    """Let every start of Renode take this program; None leaves the choice as it is.
+
+    Raises:
+        BadInputError: it is no Renode, or the emulator is another one.
+    """
+    if path is None:
+        return
+    if emulator == "qemu":
+        raise BadInputError(f"--renode {path} says nothing to QEMU", "give --emulator renode, or leave --renode out")
+    from harness.emulators import renode_find
+
+    try:
+        renode_find.find(path)
+    except HarnessError as error:
+        raise BadInputError(error.message, error.hint, error.detail) from error
+    os.environ[renode_find.VARIABLE] = str(path)
 
 
 def print_json(value: Any) -> None:

@@ -48,7 +48,7 @@ def run(
     from harness.report import tables
     from harness.report.progress import Steps
 
-    choose_renode(renode)
+    choose_renode(renode, emulator)
     options: dict[str, Any] = {
         "kernels": kernels,
         "optimisation": opt,

@@ -66,7 +66,7 @@ def serve(
         mlperf.check(model, model_id)
     elif model_id is not None:
         raise BadInputError(f"a model id of {model_id!r} has no meaning in {protocol}", "give --protocol mlperf-tiny")
-    choose_renode(renode)
+    choose_renode(renode, emulator)
     with contextlib.ExitStack() as ends:
         terminal = ends.enter_context(relay.OneClient() if once else PseudoTerminal())
         with Steps() as steps:
@@ -116,7 +116,7 @@ def accuracy(
     files = data.split(",")
     if len(files) != 2 or not all(files):
         raise BadInputError(f"--data {data!r} does not name two files", "--data x.npy,y.npy")
-    choose_renode(renode)
+    choose_renode(renode, emulator)
     with Steps(quiet=as_json) as steps:
         result = measure(
             model,

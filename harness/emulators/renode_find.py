@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 
 from harness import process
@@ -13,6 +14,10 @@ from harness.records import Record
 
 VARIABLE = "RENODE"
 INSTALL = "pipx install git+https://github.com/antmicro/renode-run && renode-run download"
+
+# Otherwise .NET opens a socket for debuggers in the folder of temporary files: it stays where Renode is killed, and
+# with "%s" in the folder's name .NET crashes.
+ENVIRONMENT = {"DOTNET_EnableDiagnostics": "0"}
 
 _LAUNCHER = "renode-run"
 
@@ -29,7 +34,8 @@ class Renode(Record, frozen=True):
 
 
 def find(path: str | Path | None = None) -> Renode:
-    """The Renode at ``path``; without one, at $RENODE, then ``renode`` on PATH, then ``renode-run`` on PATH.
+    """The Renode at ``path`` (the option --renode); without one, at $RENODE, then ``renode`` on PATH, then
+    ``renode-run`` on PATH or beside the Python that runs, where the extra "renode" installs it.
 
     Raises:
         MissingToolError: there is none, the path that was given is not a program, or renode-run has none to run.
@@ -40,13 +46,13 @@ def find(path: str | Path | None = None) -> Renode:
 
 
 def _command(path: str | Path | None) -> tuple[tuple[str, ...], str]:
-    for given, origin in ((path, "the path given"), (os.environ.get(VARIABLE), f"${VARIABLE}")):
+    for given, origin in ((path, "--renode"), (os.environ.get(VARIABLE), f"${VARIABLE}")):
         if given:
             return _program(Path(given), origin), f"{origin}: {given}"
-    for name in ("renode", _LAUNCHER):
-        found = shutil.which(name)
-        if found is not None:
-            return _program(Path(found), "PATH"), found
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which("renode") or shutil.which(_LAUNCHER) or shutil.which(_LAUNCHER, path=beside)
+    if found is not None:
+        return _program(Path(found), "PATH"), found
     raise MissingToolError(f"Renode not found: no ${VARIABLE}, no renode and no renode-run on PATH", INSTALL)
 
 
@@ -72,7 +78,7 @@ def _require_download(launcher: str, origin: str) -> None:
 
 def _ask(command: list[str], origin: str) -> process.Finished:
     try:
-        return process.run(command, time_limit_s=60.0)
+        return process.run(command, time_limit_s=60.0, environment=ENVIRONMENT)
     except OSError as error:
         raise EmulationError(f"Renode cannot be started ({origin}): {error.strerror}", INSTALL) from error
 

@@ -49,11 +49,7 @@ class Start:
         """A folder of the run's own for what Renode leaves where it is ended from outside: variables to set."""
         work = self.job.work.resolve()
         with tempfile.TemporaryDirectory(dir=work, prefix="renode-", ignore_cleanup_errors=True) as folder:
-            yield {
-                "TMPDIR": folder,
-                "XDG_CONFIG_HOME": folder,
-                "DOTNET_EnableDiagnostics": "0",  # otherwise .NET opens a socket for debuggers
-            }
+            yield {**renode_find.ENVIRONMENT, "TMPDIR": folder, "XDG_CONFIG_HOME": folder}
 
     def output(self, finished: process.Finished, stopped_by: str | None) -> renode_output.Output:
         """What a run that ended left behind."""

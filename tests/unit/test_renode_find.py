@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from harness import cli
 from harness.emulators import renode_find
 from harness.errors import EmulationError, MissingToolError
 
+PYTHON = sys.executable
 FAKE = Path(__file__).parent / "fake_renode.py"
 NET = "Renode v1.16.1.40752\n  build: d66b0c2a-202611242210\n  build type: Release\n  runtime: .NET 8.0.4\n"
 MONO = "Renode v1.16.1.39930\n  build: d66b0c2a-202611242210\n  build type: Release\n  runtime: Mono 4.0.30319.42000\n"
@@ -19,6 +21,7 @@ MONO = "Renode v1.16.1.39930\n  build: d66b0c2a-202611242210\n  build type: Rele
 def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RENODE", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "python"))
 
 
 LIST = " Package Path  Version  Renode Variant  Tags \\n"
@@ -31,7 +34,7 @@ def program(tmp_path: Path, name: str, folder: str = "path", accepts: str = "--v
     path.parent.mkdir(exist_ok=True)
     path.write_text(
         f"#!/bin/sh\n[ \"$*\" = list ] && printf '{listed}' && exit\n"
-        f'[ "$*" = "{accepts}" ] && exec {sys.executable} {FAKE} "$@"\n'
+        f'[ "$*" = "{accepts}" ] && exec {PYTHON} {FAKE} "$@"\n'
     )
     path.chmod(0o755)
     return path
@@ -63,7 +66,7 @@ def test_the_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found.command, found.origin) == ((str(named),), f"$RENODE: {named}")
     given = program(tmp_path, "given", "elsewhere")
     found = renode_find.find(given)
-    assert (found.command, found.origin) == ((str(given),), f"the path given: {given}")
+    assert (found.command, found.origin) == ((str(given),), f"--renode: {given}")
 
 
 def test_an_empty_variable_names_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,6 +90,21 @@ def test_renode_run_without_a_renode_is_not_made_to_download_one(tmp_path: Path,
     assert caught.value.hint == "renode-run download"
 
 
+def test_renode_run_beside_the_python_that_runs_comes_last(tmp_path: Path) -> None:
+    beside = launcher(tmp_path, "venv")
+    assert renode_find.find().command == (str(beside), "--")
+    on_path = launcher(tmp_path)
+    assert renode_find.find().command == (str(on_path), "--")
+
+
+def test_net_opens_no_socket_while_it_is_asked(tmp_path: Path) -> None:
+    path = program(tmp_path, "renode")
+    path.write_text(
+        path.read_text().replace("#!/bin/sh\n", '#!/bin/sh\n[ "$DOTNET_EnableDiagnostics" = 0 ] || exit 1\n')
+    )
+    assert renode_find.find().command == (str(path),)
+
+
 def test_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = program(tmp_path, "given")
     monkeypatch.chdir(tmp_path)
@@ -98,7 +116,7 @@ def test_a_path_that_is_not_there_is_named_with_its_origin(tmp_path: Path, monke
     monkeypatch.setenv("RENODE", "/nowhere/renode")
     with pytest.raises(MissingToolError, match=r"\$RENODE names /nowhere/renode, which is not a file"):
         renode_find.find()
-    with pytest.raises(MissingToolError, match=f"the path given names {tmp_path}, which is not a file"):
+    with pytest.raises(MissingToolError, match=f"--renode names {tmp_path}, which is not a file"):
         renode_find.find(tmp_path)
 
 
@@ -110,7 +128,7 @@ def test_a_file_that_cannot_be_started(tmp_path: Path) -> None:
     assert caught.value.hint == f"chmod +x {given}"
     given.write_bytes(b"\x7fELF of another machine")
     given.chmod(0o755)
-    with pytest.raises(EmulationError, match=r"Renode cannot be started \(the path given: .*Exec format error"):
+    with pytest.raises(EmulationError, match=r"Renode cannot be started \(--renode: .*Exec format error"):
         renode_find.find(given)
 
 
@@ -130,3 +148,25 @@ def test_a_version_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(EmulationError, match=f"Renode does not say its version .{found}") as caught:
         renode_find.find()
     assert caught.value.detail == (text.strip() or None)
+
+
+@pytest.mark.parametrize("command", [["run"], ["accuracy", "--data", "x.npy,y.npy"], ["serve"]])
+def test_the_option_names_itself_and_is_bad_input(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [*command, "x.tflite", "-p", "mps2-an386", "--emulator", "renode", "--renode"]
+    for wrong, message in (
+        (tmp_path / "nope", "--renode names"),
+        (program(tmp_path, "true", accepts="-"), "(--renode: "),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*arguments, str(wrong)])
+        assert ended.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_the_option_is_not_passed_over_for_qemu(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "x.tflite", "-p", "mps2-an386", "--renode", str(program(tmp_path, "renode"))])
+    assert ended.value.code == 2
+    assert "give --emulator renode" in capsys.readouterr().err
