@@ -138,7 +138,8 @@ def _heading(shown: Result) -> Text:
     )
     machine = shown.machine
     if machine.stands_in:
-        text.append(f"\nran on {machine.name} in its place: same core, other memory map")
+        text.append(f"\nran on {machine.name} in its place: ")
+        text.append("same core, other memory map" if machine.core == shown.core else "other memory map")
     else:
         text.append(f"\nran on the memory map of {machine.name}")
     for note in machine.notes:
@@ -157,9 +158,10 @@ def _layers(shown: Result, target: Console) -> _Table:
         _Column("share", spare=2),
         _Column("MACs", right=True, spare=1),
         _Column("ins/MAC", right=True, spare=3),
-        _Column("instruction mix", spare=6),
     ]
     counts = shown.counts
+    if counts.classes is not None:
+        columns.append(_Column("instruction mix", spare=6))
     rows = [_Row(_layer_cells(layer, target)) for layer in shown.layers]
     rows.append(
         _Row(

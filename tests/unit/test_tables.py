@@ -250,6 +250,14 @@ def test_what_stands_around_the_table(show: Show) -> None:
     assert "in its place" not in show(result_of(result_maker.result(machine=machine)), 160)
     noted = msgspec.structs.replace(ORDINARY.machine, notes=("code built for cortex-m0",))
     assert "other memory map; code built for cortex-m0\n" in show(result_of(result_maker.result(machine=noted)), 160)
+    other = msgspec.structs.replace(ORDINARY.machine, core="cortex-m7")
+    assert "in its place: other memory map\n" in show(result_of(result_maker.result(machine=other)), 160)
+
+
+def test_there_is_no_column_for_what_the_emulator_does_not_tell(show: Show) -> None:
+    layers = tuple(msgspec.structs.replace(layer, classes=None, functions=None) for layer in ORDINARY.layers)
+    counts = msgspec.structs.replace(ORDINARY.counts, classes=None)
+    assert "mix" not in show(result_of(result_maker.result(layers=layers, counts=counts, functions=None)), 160)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
