@@ -75,13 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _print_error(error)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\ninterrupted: nothing was stored\n")
         code = EXIT_INTERRUPTED
     except _Ended as ended:
-        sys.stderr.write("ended by a signal: nothing was stored\n")
+        sys.stderr.write("ended by a signal: a run that was not complete was not stored\n")
         code = 128 + ended.number
     except Exception as error:
         code = _unforeseen(error)
+    if code == EXIT_INTERRUPTED:  # newer versions of Typer return it, older ones raise
+        sys.stderr.write("\ninterrupted: a run that was not complete was not stored\n")
     raise SystemExit(code)
 
 

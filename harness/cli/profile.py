@@ -45,9 +45,12 @@ def run(
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
     from harness import pipeline
+    from harness.emulators import BACKENDS
     from harness.report import tables
     from harness.report.progress import Steps
 
+    if emulator not in (*BACKENDS, "both"):
+        raise BadInputError(f"unknown emulator {emulator!r}", f"one of {', '.join((*BACKENDS, 'both'))}")
     choose_renode(renode, emulator)
     options: dict[str, Any] = {
         "kernels": kernels,
@@ -69,12 +72,12 @@ def run(
                     model, platform, emulator=emulator, instruction_limit=max_instructions, progress=steps, **options
                 )
             ]
-    result = results[0]
     if as_json:
-        write_json(result.to_json())
+        both = b"[" + b",".join(item.to_json() for item in results) + b"]\n"
+        write_json(both if emulator == "both" else results[0].to_json())
     else:
         console = tables.console()
-        console.print(tables.result(result, console))
+        console.print(tables.result(results[0], console))
         if emulator == "both":
             console.print(tables.agreement(results[0], results[1]))
         for stored in results:

@@ -68,4 +68,26 @@ def test_an_emulator_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> No
     assert ended.value.code == 2
     printed = capsys.readouterr().err
     assert "unknown emulator 'unicorn'" in printed
-    assert all(name in printed for name in BACKENDS)
+    assert all(name in printed for name in (*BACKENDS, "both"))
+
+
+def test_json_of_both_is_a_list_of_both(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    pair = (QEMU, counted("renode", *QEMU.marks.segments))
+    monkeypatch.setattr(pipeline, "run_on_both", lambda *_, **__: pair)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "x.tflite", "-p", "mps2-an386", "-e", "both", "--json"])
+    assert ended.value.code == 0
+    assert msgspec.json.decode(capfdbinary.readouterr().out, type=tuple[Result, Result]) == pair
+
+
+def test_ctrl_c_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "run_on_both", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["run", "x.tflite", "-p", "mps2-an386", "-e", "both"])
+    assert ended.value.code == 130
+    assert "interrupted: " in capsys.readouterr().err
