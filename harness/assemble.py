@@ -5,19 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import re
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
 
-from harness import cores, process, profile
+from harness import cores, process
+from harness.breakdown import Breakdown, Counter, share
 from harness.elf import Elf
 from harness.errors import HarnessError
 from harness.image import MARK_SYMBOL
 from harness.inputs import Inputs
 from harness.library import FIXED_FLAGS, Library
 from harness.paths import checkout
-from harness.profile import Profiler
 from harness.records import Model, Platform, Record, Segment, Trace
 from harness.reference import Reference
 from harness.result import (
@@ -25,7 +24,6 @@ from harness.result import (
     CheckPart,
     CountsPart,
     Difference,
-    Function,
     Identity,
     Layer,
     MachinePart,
@@ -72,47 +70,6 @@ class _Segments(Record, frozen=True):
     sequence: tuple[str, ...]
 
 
-class _Counts(Record, frozen=True):
-    """Instructions of some segments together. Classes and functions, the largest first, are None where the emulator
-    does not tell them apart."""
-
-    instructions: int
-    classes: dict[str, int] | None
-    functions: tuple[Function, ...] | None
-
-
-class _Counter:
-    """Adds up segments.
-
-    Args:
-        trace: with or without executions per block.
-        elf: the firmware that ran.
-        armv8: whether its core is of Armv8-M.
-        cxxfilt: the toolchain's c++filt.
-    """
-
-    def __init__(self, trace: Trace, elf: Elf, armv8: bool, cxxfilt: str) -> None:
-        self._profiler = Profiler(trace, elf, armv8) if len(trace.block_addresses) else None
-        if self._profiler is not None:
-            self._names = profile.demangle(tuple(self._profiler.function_names), cxxfilt)
-
-    def counts(self, segments: Sequence[Segment]) -> _Counts:
-        """The sum over segments.
-
-        Raises:
-            HarnessError: classes or functions do not add up to the counted instructions.
-        """
-        if self._profiler is None:
-            total = sum(segment.instructions for segment in segments)
-            return _Counts(instructions=total, classes=None, functions=None)
-        counts = self._profiler.counts(segments)
-        return _Counts(
-            instructions=counts.instructions,
-            classes=counts.classes,
-            functions=_functions(counts.functions, counts.instructions, self._names),
-        )
-
-
 def result(measured: Measured) -> Result:
     """Put a run in order.
 
@@ -122,7 +79,7 @@ def result(measured: Measured) -> Result:
     setup = measured.setup
     segments = _segments(measured.trace, len(setup.model.operators))
     armv8 = cores.get(setup.platform.core).architecture.startswith("ARMv8")
-    counter = _Counter(measured.trace, measured.elf, armv8, setup.arm.tool("c++filt"))
+    counter = Counter(measured.trace, measured.elf, armv8, setup.arm.tool("c++filt"))
     invocation = counter.counts((*segments.layers, *segments.overhead))
     overhead = counter.counts(segments.overhead)
     per_layer = [counter.counts((segment,)) for segment in segments.layers]
@@ -193,7 +150,7 @@ def _segments(trace: Trace, operators: int) -> _Segments:
     return _Segments(setup=trace.segments[0], layers=layers, overhead=overhead, sequence=(*sequence, "end"))
 
 
-def _layer(measured: Measured, index: int, counts: _Counts, invocation: _Counts) -> Layer:
+def _layer(measured: Measured, index: int, counts: Breakdown, invocation: Breakdown) -> Layer:
     model = measured.setup.model
     operator = model.operators[index]
     output = model.tensors[operator.outputs[0]]
@@ -204,7 +161,7 @@ def _layer(measured: Measured, index: int, counts: _Counts, invocation: _Counts)
         name=output.name,
         output_shape=output.shape,
         instructions=counts.instructions,
-        share=_share(counts.instructions, invocation.instructions),
+        share=share(counts.instructions, invocation.instructions),
         macs=operator.macs,
         instructions_per_mac=per_mac(counts.instructions, operator.macs),
         classes=counts.classes,
@@ -212,21 +169,6 @@ def _layer(measured: Measured, index: int, counts: _Counts, invocation: _Counts)
         output_crc32=f"{crc:08x}",
         output_exact=crc == measured.reference.crcs[index],
     )
-
-
-def _functions(by_function: dict[str, int], total: int, names: dict[str, str]) -> tuple[Function, ...]:
-    """The largest first. Two functions of one readable name (clones by the compiler) are one."""
-    merged: dict[str, int] = {}
-    for mangled, instructions in by_function.items():
-        merged[names[mangled]] = merged.get(names[mangled], 0) + instructions
-    return tuple(
-        Function(name=name, instructions=instructions, share=_share(instructions, total))
-        for name, instructions in sorted(merged.items(), key=lambda item: (-item[1], item[0]))
-    )
-
-
-def _share(part: int, whole: int) -> float:
-    return round(part / whole, 6) if whole else 0.0
 
 
 def _machine_part(measured: Measured) -> MachinePart:
