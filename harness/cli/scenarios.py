@@ -36,7 +36,7 @@ def scenarios(
     from harness.report.tables import console
     from harness.scenarios import Outcome, run
 
-    choose_renode(renode)
+    choose_renode(renode, "both")  # a suite of its own compares the two
     started = time.monotonic()
 
     def show(outcome: Outcome) -> None:
