@@ -42,12 +42,6 @@
 _Static_assert(HSI_HZ / PLL_M * PLL_N / PLL_R == HARNESS_CLOCK_HZ, "the PLL does not make the platform's clock");
 _Static_assert(HSI_HZ / PLL_M * PLL_N <= 344000000u, "above what the PLL's oscillator can do");
 
-#if HARNESS_WAIT_STATES < LEAST_WAIT_STATES
-#define WAIT_STATES LEAST_WAIT_STATES
-#else
-#define WAIT_STATES HARNESS_WAIT_STATES
-#endif
-
 /* The instruction and data caches of the flash are on after reset, its prefetch is off; both stay so. */
 static int raise_clock(void) {
   REGISTER(RCC_CR) |= CR_HSION;
@@ -55,8 +49,8 @@ static int raise_clock(void) {
   REGISTER(RCC_PLLCFGR) = PLLCFGR_HSI | (PLL_M - 1) << 4 | PLL_N << 8 | PLLCFGR_REN | (PLL_R / 2 - 1) << 25;
   REGISTER(RCC_CR) |= CR_PLLON;
   if (!wait_for(RCC_CR, CR_PLLRDY, CR_PLLRDY)) return 0;
-  set_field(FLASH_ACR, 0, ACR_LATENCY, WAIT_STATES);
-  if (!wait_for(FLASH_ACR, ACR_LATENCY, WAIT_STATES)) return 0;
+  set_field(FLASH_ACR, 0, ACR_LATENCY, HARNESS_WAIT_STATES);
+  if (!wait_for(FLASH_ACR, ACR_LATENCY, HARNESS_WAIT_STATES)) return 0;
 #if BOOST
   REGISTER(PWR_CR5) &= ~CR5_R1MODE; /* range 1 boost, which above 80 MHz needs; half the clock while switching */
   REGISTER(RCC_CFGR) |= CFGR_HPRE_DIV2;

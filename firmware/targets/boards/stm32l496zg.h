@@ -5,4 +5,3 @@
 #define CONSOLE_FUNCTION 8u
 #define PLL_N 20u
 #define BOOST 0
-#define LEAST_WAIT_STATES 4 /* 80 MHz in range 1 */

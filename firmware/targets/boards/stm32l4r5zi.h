@@ -5,5 +5,3 @@
 #define CONSOLE_FUNCTION 8u
 #define PLL_N 30u
 #define BOOST 1
-/* 120 MHz in range 1 boost: ST's own driver (stm32l4xx_ll_utils.c) takes 5 above 100 MHz, Mbed OS 4. */
-#define LEAST_WAIT_STATES 5
