@@ -15,11 +15,14 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from harness.report.tables import console
 
 _A_MINUTE_S = 60
+# Columns of a terminal that hold the longest step's name, bar, counts, times and rate on one line.
+_ROOM_FOR_ALL = 112
 
 
 class Rate(ProgressColumn):
@@ -49,8 +52,15 @@ class Steps:
 
     def __enter__(self) -> Self:
         if not self._quiet and self._console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(),
-                       TimeElapsedColumn(), Rate())  # fmt: skip
+            columns: list[ProgressColumn] = [
+                SpinnerColumn(),
+                TextColumn("{task.description}"),
+                MofNCompleteColumn(),
+                Rate(Column(no_wrap=True)),
+            ]
+            if self._console.width >= _ROOM_FOR_ALL:
+                columns[2:2] = [BarColumn(bar_width=20)]
+                columns[4:4] = [TimeElapsedColumn()]
             self._live = Progress(*columns, console=self._console, transient=True)
             self._live.start()
             self._task = self._live.add_task("starting", total=None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 from rich.progress import Progress
 
 from harness.report.progress import Rate, Steps, _duration
@@ -57,10 +60,24 @@ def test_each_step_has_a_rate_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
         assert live.tasks[0].completed == 7
 
 
-def _terminal(stderr: bool) -> object:
-    import io
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+def test_the_line_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr("harness.report.progress.console", lambda stderr: _terminal(stderr, width))
+    with Steps() as steps:
+        assert steps._live is not None
+        clock = Clock()
+        monkeypatch.setattr(steps._live, "get_time", clock)
+        for done in range(1, 20):
+            clock.now = 0.7 * done
+            steps("building the application of the host reference", done, 54)
+        shown = _terminal(True, width)
+        with shown.capture() as capture:
+            shown.print(steps._live.make_tasks_table(steps._live.tasks))
+    lines = capture.get().splitlines()
+    assert len(lines) == 1
+    assert "19/54" in lines[0] and "1.4/s, 25 s left" in lines[0]
 
-    from rich.console import Console
 
+def _terminal(stderr: bool, width: int = 100) -> Console:
     assert stderr
-    return Console(file=io.StringIO(), force_terminal=True, width=100)
+    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None)
