@@ -149,7 +149,7 @@ class _Suite:
 
     def start(self, variables: Sequence[str], target: Path, on_line: Callable[[str], None]) -> None:
         arguments: list[str | Path] = ["--output", self.output, "--outputdir", target, "--log", "NONE"]
-        arguments += ["--report", "NONE", "--console", "none", "--pythonpath", folder()]
+        arguments += ["--report", "NONE", "--console", "quiet", "--pythonpath", folder()]
         for variable in variables:
             arguments += ["--variable", variable]
         self.running = process.Running([*_python("robot"), *arguments, self.path], on_line=on_line)
@@ -229,7 +229,7 @@ def _empty_folder(target: Path) -> Path:
 
 
 def _write_report(outputs: Sequence[Path], target: Path) -> None:
-    arguments: list[str | Path] = [*_python("robot.rebot"), "--outputdir", target, "--console", "none"]
+    arguments: list[str | Path] = [*_python("robot.rebot"), "--outputdir", target, "--console", "quiet"]
     arguments += ["--output", "output.xml", "--xunit", "xunit.xml"]
     if len(outputs) > 1:
         arguments += ["--name", "Scenarios"]
