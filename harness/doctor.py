@@ -14,7 +14,7 @@ from harness.errors import EmulationError, HarnessError
 from harness.paths import cache_folder, results_folder
 from harness.records import Record
 
-_HELIUM = "Renode 1.16.1 does not execute all of Helium, a newer one does: renode-run download"
+_HELIUM = "Renode 1.16.1 does not execute all of Helium; a newer one may: renode-run download"
 
 
 class Finding(Record, frozen=True):

@@ -135,7 +135,9 @@ def quoted(path: Path) -> str:
     text = str(path)
     unfit = sorted({letter for letter in text if letter in '"\\;' or not letter.isprintable()})
     if unfit:
-        raise EmulationError(f"Renode cannot use the path {text!r}: it holds {unfit[0]!r}", "use another folder")
+        raise EmulationError(
+            f"Renode cannot use the path {text!r}: it holds {unfit[0]!r}", "name others in TMPDIR and HARNESS_CACHE"
+        )
     return f'"{text}"'
 
 
