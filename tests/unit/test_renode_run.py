@@ -179,7 +179,8 @@ def test_a_signal_ends_everything(
     child = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + LONG
-        while not (tmp_path / "pids").exists():
+        written = tmp_path / "pids"
+        while not (written.exists() and written.stat().st_size):  # it is there before its content is
             assert time.monotonic() < deadline and child.poll() is None
             time.sleep(0.02)
         os.kill(child.pid, number)
