@@ -16,12 +16,13 @@ from robot.api import Failure, SkipExecution, logger
 from robot.api.deco import keyword, library
 from robot.libraries.BuiltIn import BuiltIn
 
-from harness import accuracy, bad_frames, baseline, pipeline, platforms, repeats
+from harness import accuracy, bad_frames, baseline, faults, pipeline, platforms, realtime, repeats
 from harness.accuracy import AccuracyResult
 from harness.emulators import renode_find
 from harness.errors import HarnessError, MissingToolError
+from harness.realtime import Ramp, RealTime
 from harness.repeats import Repeats
-from harness.report import tables
+from harness.report import rates, tables
 from harness.result import Result
 from harness.setup import DEFAULT_TIME_LIMIT_S
 
@@ -59,9 +60,9 @@ class HarnessLibrary:
 
     = Measuring =
 
-    `Run Model`, `Run Model On Both Emulators`, `Repeat Model` and `Measure Accuracy` build firmware, run it and return
-    a record of the Python API as it is, so that ``${result.counts.total}``, ``${result.layers}[0].instructions`` or
-    ``${result.memory.arena}`` are its numbers.
+    `Run Model`, `Run Model On Both Emulators`, `Repeat Model`, `Measure Accuracy`, `Run In Real Time` and
+    `Ramp Up The Rate` build firmware, run it and return a record of the Python API as it is, so that
+    ``${result.counts.total}``, ``${result.layers[0].instructions}`` or ``${result.memory.arena}`` are its numbers.
 
     Options of all of them: ``kernels`` is ``reference`` or ``cmsis-nn``, ``optimisation`` ``-Os``, ``-O2``, ``-O3`` or
     ``-Ofast``, ``emulator`` ``qemu`` or ``renode``, ``time_limit_s`` the limit of each start of the emulator in
@@ -249,6 +250,151 @@ class HarnessLibrary:
             progress=_progress,
         )
 
+    @keyword
+    @_said_by_the_harness
+    def run_in_real_time(
+        self,
+        model: Path,
+        platform: str,
+        rate_hz: float,
+        frames: int = realtime.DEFAULT_FRAMES,
+        interrupts_per_frame: int = 1,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> RealTime:
+        """Delivers ``frames`` inputs at ``rate_hz`` inputs a second, each in so many interrupts of a timer.
+
+        Between inferences the core sleeps (WFI). Time is executed instructions at one a cycle of the platform's clock.
+        """
+        result = realtime.run(
+            model,
+            platform,
+            rate_hz,
+            frames=frames,
+            interrupts_per_frame=interrupts_per_frame,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+            progress=_progress,
+        )
+        logger.info(rates.summary(result))
+        return result
+
+    @keyword
+    @_said_by_the_harness
+    def ramp_up_the_rate(
+        self,
+        model: Path,
+        platform: str,
+        frames: int = realtime.DEFAULT_FRAMES,
+        interrupts_per_frame: int = 1,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> Ramp:
+        """Finds the highest rate that a network keeps up with; the log gets a line of each rate that was tried."""
+        ramp = realtime.ramp(
+            model,
+            platform,
+            frames=frames,
+            interrupts_per_frame=interrupts_per_frame,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+            progress=_progress,
+        )
+        logger.write(f"<pre>{html.escape(rates.rates(ramp.runs))}</pre>", "INFO", html=True)
+        return ramp
+
+    @keyword
+    @_said_by_the_harness
+    def damage_the_model(
+        self,
+        model: Path,
+        platform: str,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> str:
+        """Flips a bit of the network in the firmware's flash, and runs it. Returns how the harness names the cause."""
+        return faults.corrupted_model(
+            model,
+            platform,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+        )
+
+    @keyword
+    @_said_by_the_harness
+    def shrink_the_arena(
+        self,
+        model: Path,
+        platform: str,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> str:
+        """Runs firmware whose arena is one step too small. Returns how the harness names the cause."""
+        return faults.small_arena(
+            model,
+            platform,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+        )
+
+    @keyword
+    @_said_by_the_harness
+    def overflow_the_stack(
+        self,
+        model: Path,
+        platform: str,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> str:
+        """Runs firmware that recurses until its stack is full. Returns how the harness names the cause."""
+        return faults.stack_overflow(
+            model,
+            platform,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+        )
+
+    @keyword
+    @_said_by_the_harness
+    def hang_under_the_watchdog(
+        self,
+        model: Path,
+        platform: str,
+        kernels: str = "reference",
+        optimisation: str = "-O2",
+        emulator: str = "qemu",
+        time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    ) -> str:
+        """Runs firmware that loops for ever under a watchdog. Returns how the harness names the cause."""
+        return faults.hang(
+            model,
+            platform,
+            kernels=kernels,
+            optimisation=optimisation,
+            emulator=emulator,
+            time_limit_s=time_limit_s,
+        )
+
     # --- choosing ---
 
     @keyword
@@ -402,6 +548,43 @@ class HarnessLibrary:
         difference = repeats.first_difference(*repeated)
         if difference is not None:
             self._fail(difference)
+
+    @keyword
+    def deadlines_should_be_met(self, result: RealTime) -> None:
+        """Fails where an inference was over after its deadline, or where an input was lost."""
+        if not result.sustained:
+            self._fail(
+                f"{result.rate_hz:,.6g} inputs a second on {result.machine}: {result.missed} of {result.frames} missed "
+                f"and {result.dropped} dropped; worst latency: "
+                f"{_amount(result.worst_latency_instructions, 'instructions')}, limit at most "
+                f"{_amount(result.deadline_instructions, 'instructions')}"
+            )
+
+    @keyword
+    def highest_rate_should_be_as_predicted(self, ramp: Ramp, allowed_percent: float = 2.0) -> None:
+        """Fails where the highest rate that was kept is not what the clock over the instructions for an input says."""
+        deviation = 100 * abs(ramp.highest_rate_hz / ramp.predicted_rate_hz - 1)
+        if deviation > allowed_percent:
+            self._fail(
+                f"highest rate {ramp.highest_rate_hz:,.6g} inputs a second, predicted {ramp.predicted_rate_hz:,.6g}: "
+                f"deviation {_amount(deviation, '%')}, limit at most {_amount(allowed_percent, '%')}"
+            )
+
+    @keyword
+    def duty_cycle_should_add_up(self, result: RealTime, allowed_percent: float = 1.0) -> None:
+        """Fails where active and idle instructions for an input are not the time from one input to the next.
+
+        The last inference comes after the last input, so that each input's share of it is added to that time.
+        """
+        active, asleep = result.active_instructions_per_frame, result.idle_instructions_per_frame
+        expected = result.deadline_instructions + active / result.frames
+        deviation = 100 * abs((active + asleep) / expected - 1)
+        if deviation > allowed_percent or asleep == 0:
+            self._fail(
+                f"active {_amount(active, 'instructions')} and asleep {_amount(asleep, 'instructions')} of "
+                f"{_amount(round(expected), 'instructions')} for an input: deviation {_amount(deviation, '%')}, "
+                f"limit at most {_amount(allowed_percent, '%')}"
+            )
 
     # --- for failures ---
 
