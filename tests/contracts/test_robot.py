@@ -25,8 +25,11 @@ SCENARIOS = {
     "accuracy",
     "budgets",
     "determinism",
+    "duty_cycle",
     "emulators_agree",
+    "faults",
     "kernels_agree",
+    "real_time",
     "regression",
     "smoke",
 }

@@ -14,7 +14,8 @@ import pytest
 from robot.api import ExecutionResult
 
 import robot
-from harness import baseline, cli, elf, flatbuffer, image, library, repeats, run
+from harness import baseline, cli, elf, faults, flatbuffer, image, library, realtime, repeats, run
+from harness.errors import HarnessError
 from harness.model_schema import MODEL
 from harness.paths import data_folder
 from tests.conftest import DIGITS, ROOT
@@ -263,6 +264,66 @@ def test_runs_that_differ_fail_determinism(scenario: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(repeats, "_files", files)
     ran = scenario("determinism", TIMES=2)
     assert ran.messages["Warm And Cold Runs Are Equal"] == ("uart.log of warm run 2 differs from that of cold run 1")
+
+
+def test_a_rate_that_is_too_high_fails_real_time(scenario: Any) -> None:
+    """The network takes about 230,000 instructions, and the board executes 80 million a second: 348 inputs."""
+    ran = scenario("real_time", RATE=400)
+    assert ran.failed == {"Deadlines Are Met"}
+    assert re.fullmatch(
+        r"400 inputs a second on mps2-an386: \d+ of 20 missed and \d+ dropped; worst latency: [\d,]+ instructions, "
+        r"limit at most 200,000 instructions",
+        ran.messages["Deadlines Are Met"],
+    )
+    assert "active" in (ran.folder / "output.xml").read_text()
+
+
+def test_a_prediction_that_is_wrong_fails_real_time(scenario: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = realtime.ramp
+
+    def ramp(*arguments: Any, **options: Any) -> realtime.Ramp:
+        made = real(*arguments, **options)
+        return msgspec.structs.replace(made, predicted_rate_hz=made.highest_rate_hz * 1.1)
+
+    monkeypatch.setattr(realtime, "ramp", ramp)
+    ran = scenario("real_time")
+    assert ran.failed == {"Highest Rate Is What The Instructions Allow"}
+    assert re.fullmatch(
+        r"highest rate 34\d\.?\d* inputs a second, predicted 38\d\.?\d*: deviation 9\.\d+ %, limit at most 2 %",
+        ran.messages["Highest Rate Is What The Instructions Allow"],
+    )
+
+
+def test_a_core_that_is_awake_too_long_fails_duty_cycle(scenario: Any) -> None:
+    ran = scenario("duty_cycle", RATE=100, MOST_IN_HANDLER=10)
+    assert ran.failed == {"Core Is Awake For A Small Share Of The Time", "Interrupt Is Short"}
+    assert re.fullmatch(
+        r"awake: 0\.2\d+ of the time, limit at most 0\.1 of the time",
+        ran.messages["Core Is Awake For A Small Share Of The Time"],
+    )
+    assert re.fullmatch(
+        r"interrupt handlers for an input: \d+ instructions, limit at most 10 instructions",
+        ran.messages["Interrupt Is Short"],
+    )
+    assert ran.messages["Energy"] == "the harness estimates no energy"
+
+
+@pytest.mark.parametrize("name", ["corrupted_model", "small_arena", "stack_overflow", "hang"])
+def test_a_fault_that_goes_unnoticed_fails_faults(scenario: Any, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def unnoticed(*_arguments: Any, **_options: Any) -> str:
+        raise HarnessError("the firmware ran through, although it had to fail")
+
+    monkeypatch.setattr(faults, name, unnoticed)
+    ran = scenario("faults")
+    assert ran.failed == {
+        {
+            "corrupted_model": "Model Damaged In Flash",
+            "small_arena": "Arena One Step Too Small",
+            "stack_overflow": "Stack Overflow",
+            "hang": "Hang Under A Watchdog",
+        }[name]
+    }
+    assert set(ran.messages.values()) == {"", "the firmware ran through, although it had to fail"}
 
 
 # --- what is skipped, and what is wrong with a table ---
