@@ -17,6 +17,11 @@ _FOR_EVER = 10**10
 _NS = 10**9
 _SYSTICK_CONTROL = 0xE000E010
 
+# Virtual seconds. Long quanta are fast. But what is sent reaches the UART between two of them only, and polling
+# firmware takes long over each; and a timer that starts in the middle of one counts from its beginning, and its
+# interrupts come late, so that where timers matter they are short (0.1 ms and 0.01 ms give the same times).
+_QUANTUM, _QUANTUM_TALKING, _QUANTUM_TIMED = "0.01", "0.001", "0.0001"
+
 
 class Description(Record, frozen=True):
     """A machine's .repl file, and one hash over it and the files that it uses."""
@@ -63,7 +68,9 @@ def batch(job: Job, repl: Path, log: Path) -> str:
     Raises:
         EmulationError: a path has a character that Renode's scripts cannot hold.
     """
-    return "\n".join([*_start(job, repl, log), *_run(_seconds(instructions(job), job.machine.clock_hz))]) + "\n"
+    quantum = _QUANTUM_TIMED if job.mark_address is None else _QUANTUM
+    start, seconds = _start(job, repl, log, quantum), _seconds(instructions(job), job.machine.clock_hz)
+    return "\n".join([*start, *_run(seconds)]) + "\n"
 
 
 def talking(job: Job, repl: Path, log: Path, terminal: Path) -> str:
@@ -78,7 +85,7 @@ def talking(job: Job, repl: Path, log: Path, terminal: Path) -> str:
             [
                 # First, so that there is time to open it before the firmware prints.
                 f'emulation CreateUartPtyTerminal "term" {quoted(terminal)}',
-                *_start(job, repl, log),
+                *_start(job, repl, log, _QUANTUM_TALKING),
                 f"connector Connect sysbus.{job.machine.uart.name} term",
                 *_run(str(_FOR_EVER) if limit is None else _seconds(limit, job.machine.clock_hz)),
             ]
@@ -93,7 +100,7 @@ def _run(seconds: str) -> list[str]:
     return [f'emulation RunFor "{seconds}"', *after]
 
 
-def _start(job: Job, repl: Path, log: Path) -> list[str]:
+def _start(job: Job, repl: Path, log: Path, quantum: str) -> list[str]:
     lines = [
         "using sysbus",
         f"logFile {quoted(log)} true",
@@ -110,9 +117,6 @@ def _start(job: Job, repl: Path, log: Path) -> list[str]:
         # A halted core and a stopped SysTick let the rest of the period pass at once. To quit from a hook locks up.
         halt = f"; self.IsHalted = True; machine.SystemBus.WriteDoubleWord({_SYSTICK_CONTROL:#x}, 0)"
         lines.append(_hook(job.end_address, "END", halt))
-    # Long quanta are fast. But a timer that starts in the middle of one counts from its beginning, and its interrupts
-    # come late: where timers matter they are short (0.1 ms and 0.01 ms give the same times).
-    quantum = "0.0001" if job.mark_address is None else "0.01"
     return [*lines, f'emulation SetGlobalQuantum "{quantum}"', "emulation SetGlobalAdvanceImmediately true"]
 
 

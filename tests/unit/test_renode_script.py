@@ -50,12 +50,23 @@ def test_the_whole_script() -> None:
     )
 
 
+def test_without_a_mark_nothing_is_hooked_but_the_end_and_timers_are_exact() -> None:
+    counted = renode_script.batch(job(), REPL, LOG).splitlines()
+    timed = renode_script.batch(job(mark_address=None), REPL, LOG).splitlines()
+    assert [line for line in counted if line not in timed] == [
+        next(line for line in counted if "MARK" in line),
+        'emulation SetGlobalQuantum "0.01"',
+    ]
+    assert [line for line in timed if line not in counted] == ['emulation SetGlobalQuantum "0.0001"']
+
+
 def test_talking_makes_the_terminal_first_and_runs_on() -> None:
     lines = renode_script.talking(job(), REPL, LOG, LINK).splitlines()
     assert lines[0] == 'emulation CreateUartPtyTerminal "term" "/w/console"'
     connect, run = lines.index("connector Connect sysbus.uart0 term"), lines.index('emulation RunFor "10000000000"')
     assert lines.index('sysbus.uart0 CreateFileBackend "/w/uart.log" true') < connect < run
-    assert lines[1:connect] == renode_script.batch(job(), REPL, LOG).splitlines()[: connect - 1]
+    batch = renode_script.batch(job(), REPL, LOG).replace('Quantum "0.01"', 'Quantum "0.001"')
+    assert lines[1:connect] == batch.splitlines()[: connect - 1]
     assert "Socket" not in "\n".join(lines)
 
 
