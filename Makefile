@@ -17,7 +17,7 @@ lint: ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict harness
-	.venv/bin/mypy --strict robot/*.py
+	MYPYPATH=robot .venv/bin/mypy --strict robot/*.py
 	.venv/bin/robocop check robot
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	find firmware harness -type f \( -name '*.c' -o -name '*.cc' -o -name '*.h' \) -exec \
