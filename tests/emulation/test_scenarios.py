@@ -14,8 +14,9 @@ import pytest
 from robot.api import ExecutionResult
 
 import robot
-from harness import baseline, cli, elf, faults, flatbuffer, image, library, realtime, repeats, run
+from harness import bad_frames, baseline, cli, elf, faults, flatbuffer, image, library, realtime, repeats, run, wire
 from harness.errors import HarnessError
+from harness.frames import Frame
 from harness.model_schema import MODEL
 from harness.paths import data_folder
 from tests.conftest import DIGITS, ROOT
@@ -324,6 +325,16 @@ def test_a_fault_that_goes_unnoticed_fails_faults(scenario: Any, monkeypatch: py
         }[name]
     }
     assert set(ran.messages.values()) == {"", "the firmware ran through, although it had to fail"}
+
+
+def test_a_frame_that_is_not_refused_fails_faults(scenario: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    hello = Frame(type=wire.FRAME_HELLO, sequence=77, payload=b"").encode()
+    monkeypatch.setitem(bad_frames.KINDS, "too short", lambda: hello)
+    ran = scenario("faults")
+    assert ran.failed == {"Frame That Is Too Short"}
+    assert ran.messages["Frame That Is Too Short"] == (
+        "the firmware answered a bad frame (too short) by INFO 77, no ERROR"
+    )
 
 
 # --- what is skipped, and what is wrong with a table ---
