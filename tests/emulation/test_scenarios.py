@@ -333,7 +333,7 @@ def test_a_frame_that_is_not_refused_fails_faults(scenario: Any, monkeypatch: py
     ran = scenario("faults")
     assert ran.failed == {"Frame That Is Too Short"}
     assert ran.messages["Frame That Is Too Short"] == (
-        "the firmware answered a bad frame (too short) by INFO 77, no ERROR"
+        "the firmware answered a bad frame (too short) by INFO 77, expected an ERROR"
     )
 
 
