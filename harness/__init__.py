@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.pipeline import run
     from harness.result import Result
+    from harness.sweep.tables import results
 
-__all__ = ["Result", "run"]
+__all__ = ["Result", "results", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
         from harness.pipeline import run
 
         return run
+    if name == "results":
+        from harness.sweep.tables import results
+
+        return results
     if name == "Result":
         from harness.result import Result
 

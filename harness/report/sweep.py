@@ -1,0 +1,249 @@
+"""A sweep on a terminal: its progress, its closing lines, and the choice among its points."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Self
+
+from rich.console import Group, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
+from harness.report.progress import Rate
+from harness.report.tables import console, printable
+from harness.sweep.metrics import METRICS
+from harness.sweep.pareto import Goal, Ranking, Standing
+from harness.sweep.plan import Failure, Point, Row
+from harness.sweep.run import ASSUMED_BUILD_SECONDS, Outcome, Outlook
+from harness.sweep.tables import PointRow, point_rows
+
+_PLAIN_EVERY_S = 10.0
+_NOTES = 5
+_STYLES = {"not measured": "bold red", "too large": "yellow", "verdict no": "yellow", "over budget": "yellow"}
+
+
+class PointProgress:
+    """Points on standard error: a live line on a terminal, elsewhere a line every ten seconds; each failure has one.
+
+    Used as a context manager, and as ``harness.sweep.run.OnPoint``.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._console = console(stderr=True)
+        self._quiet = quiet
+        self._live: Progress | None = None
+        self._failed = 0
+        self._first = self._said = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, point: Point, row: Row, done: int, total: int) -> None:
+        if self._quiet:
+            return
+        if row.failure is not None:
+            self._failed += 1
+            self._console.print(
+                Text.assemble((f"{row.failure.kind}: ", _STYLES.get(row.failure.kind, "")),
+                              printable(f"{point.choice.label}: {row.failure.message}")),
+                soft_wrap=True,
+            )  # fmt: skip
+        if self._console.is_terminal:
+            self._show(done, total)
+        else:
+            self._print(done, total)
+
+    def _print(self, done: int, total: int) -> None:
+        """The rate is that of the points since the first, before which libraries were built and workers started."""
+        now = time.monotonic()
+        if done == 1:
+            self._first = self._said = now
+        if done == total:
+            self._console.print(f"{done}/{total} points, {self._failed} failed", markup=False)
+        elif done > 1 and now - self._said >= _PLAIN_EVERY_S:
+            self._said = now
+            rate = (done - 1) / (now - self._first)
+            self._console.print(f"{done}/{total} points, {self._failed} failed, {rate:.1f}/s, "
+                                f"{(total - done) / rate:.0f} s left", markup=False)  # fmt: skip
+
+    def _show(self, done: int, total: int) -> None:
+        if self._live is None:
+            columns = (SpinnerColumn(), TextColumn("points"), BarColumn(bar_width=20), MofNCompleteColumn(),
+                       TextColumn("{task.fields[failed]}"), TimeElapsedColumn(), Rate())  # fmt: skip
+            self._live = Progress(*columns, console=self._console, transient=True)
+            self._live.start()
+            self._task = self._live.add_task("points", total=total, failed="")
+        self._live.update(self._task, completed=done, failed=f"{self._failed} failed" if self._failed else "")
+
+
+def outlook(shown: Outlook) -> RenderableType:
+    """What a sweep would do."""
+    plan = shown.plan
+    impossible = sum(point.failure is not None for point in plan.points)
+    lines = [Text(f"{plan.name}: {_points(len(plan.points))}", style="bold")]
+    if impossible:
+        lines[0].append(f", {impossible} of them cannot run", style="yellow")
+    lines.append(Text(f"{shown.stored} stored already, {len(shown.to_run)} to run"))
+    if shown.to_run:
+        rate = f"{shown.seconds_per_point:.2g} s a point, " + ("assumed" if shown.assumed else "as those stored took")
+        lines.append(Text(f"about {_duration(shown.seconds)} with {shown.jobs} jobs ({rate})"))
+        lines.append(
+            Text(
+                f"they need {shown.builds} builds of the libraries; each that is not in the cache takes about "
+                f"{ASSUMED_BUILD_SECONDS:.0f} s more"
+            )
+        )
+    lines += _impossible(plan.points)
+    return Group(*lines, *_notes(plan.notes))
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{max(seconds, 1):.0f} s"
+
+
+def _points(number: int) -> str:
+    return f"{number} point{'' if number == 1 else 's'}"
+
+
+def _impossible(points: tuple[Point, ...]) -> list[Text]:
+    return [
+        Text(printable(f"{point.failure.kind}: {point.choice.label}: {point.failure.message}"), style="dim")
+        for point in points
+        if point.failure is not None
+    ]
+
+
+def _notes(notes: tuple[str, ...]) -> list[Text]:
+    lines = [Text(printable(f"note: {note}"), style="dim") for note in notes[:_NOTES]]
+    if len(notes) > _NOTES:
+        lines.append(Text(f"note: and {len(notes) - _NOTES} more like these", style="dim"))
+    return lines
+
+
+def closing(outcome: Outcome, seconds: float) -> RenderableType:
+    """How a sweep ended, and which rule decided its exit code."""
+    rows = point_rows(outcome.plan, outcome.rows)
+    states = Counter(item.state for item in rows)
+    code = outcome.exit_code
+    word, style = {
+        EXIT_PASS: ("PASS", "bold green"),
+        EXIT_VERDICT_NO: ("FAIL", "bold red"),
+        EXIT_NOT_MEASURED: ("INCOMPLETE", "bold red"),
+    }[code]
+    head = Text.assemble((word, style), f"  {outcome.plan.name}: {_points(len(rows))}: ")
+    head.append(", ".join(f"{number} {state}" for state, number in states.most_common()))
+    head.append(f"; {outcome.ran} run now, {seconds:.1f} s")
+    lines = [head]
+    if code == EXIT_NOT_MEASURED:
+        lines.append(Text(f"exit {code}: {states['not measured']} of {_points(len(rows))} could not be measured"))
+        hints = dict.fromkeys(
+            failure.hint
+            for item in rows
+            if item.state == "not measured" and (failure := _failure(item)) is not None and failure.hint
+        )
+        lines += [Text(printable(f"hint: {hint}")) for hint in hints]
+        lines.append(Text("hint: the option --retry runs the stored ones of them again"))
+    elif code == EXIT_VERDICT_NO:
+        number = states["verdict no"] + states["too large"]
+        lines.append(
+            Text(
+                f"exit {code}: {number} of {_points(len(rows))} do not fit their board or are not exact, "
+                f"{states['over budget']} exceed a budget"
+            )
+        )
+    return Group(*lines, *_notes(outcome.plan.notes), *([Text(outcome.note, style="dim")] if outcome.note else []))
+
+
+def _failure(item: PointRow) -> Failure | None:
+    return item.point.failure if item.row is None else item.row.failure
+
+
+def ranking(shown: Ranking) -> RenderableType:
+    """The front, the best point, what each other lost by, and what took no part."""
+    goals = ", ".join(f"{'least' if goal.direction == 'min' else 'most'} {goal.metric}" for goal in shown.goals)
+    parts: list[RenderableType] = [Text(f"{shown.plan.name}: {goals}", style="bold")]
+    limits = shown.plan.budgets.limits()
+    budget = ", ".join(f"{name} {limit:,} {METRICS[name].unit}".strip() for name, limit in limits.items())
+    parts.append(Text(f"budgets: {budget or 'each board'}", style="dim"))
+    best = shown.best
+    if best is None:
+        parts.append(Text("no point is measured, exact and within the budgets", style="bold red"))
+    else:
+        parts.append(Text.assemble(("best  ", "bold green"), printable(best.item.point.choice.label), style="bold"))
+        parts.append(Text(f"      {_rule(shown.goals)}", style="dim"))
+        parts += [
+            Text(),
+            Text(f"Pareto front, {_points(len(shown.front))}"),
+            _standings(shown.front, shown.goals, "against the best"),
+        ]
+    if shown.beaten:
+        parts += [
+            Text(),
+            Text(f"beaten, {_points(len(shown.beaten))}"),
+            _standings(shown.beaten, shown.goals, "lost by"),
+        ]
+    if shown.out:
+        parts += [Text(), Text(f"took no part, {_points(len(shown.out))}"), _out(shown.out)]
+    return Group(*parts)
+
+
+def _rule(goals: tuple[Goal, ...]) -> str:
+    first, *rest = (goal.metric for goal in goals)
+    return f"of the front, the best in {first}" + (f"; where equal, in {', then '.join(rest)}" if rest else "")
+
+
+def _standings(standings: tuple[Standing, ...], goals: tuple[Goal, ...], lost: str) -> Table:
+    table = _table()
+    for name in ("model", "platform", "kernels", "opt", "fpu", "emulator"):
+        table.add_column(name, overflow="fold")
+    for goal in goals:
+        table.add_column(goal.metric, justify="right", no_wrap=True)
+    table.add_column(lost, overflow="fold")
+    for standing in standings:
+        table.add_row(
+            *_axes(standing.item),
+            *(f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in standing.values),
+            Text(printable(standing.lost_by or "-")),
+        )
+    return table
+
+
+def _out(items: tuple[PointRow, ...]) -> Table:
+    table = _table()
+    for name in ("model", "platform", "kernels", "opt", "fpu", "emulator", "state", "reason"):
+        table.add_column(name, overflow="fold")
+    for item in items:
+        table.add_row(
+            *_axes(item),
+            Text(item.state, style=_STYLES.get(item.state, "")),
+            Text(printable(item.reason or "")),
+        )
+    return table
+
+
+def _table() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def _axes(item: PointRow) -> tuple[Text, ...]:
+    chosen, facts = item.point.choice, item.point.facts
+    fpu = ("yes" if facts.fpu else "no") if facts else {None: "-", True: "yes", False: "no"}[chosen.fpu]
+    cells = (chosen.model, chosen.platform, chosen.kernels, chosen.optimisation, fpu, chosen.emulator)
+    return tuple(Text(printable(cell)) for cell in cells)

@@ -1,0 +1,121 @@
+"""What a worker does with a point, and what must be built before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from harness import cores, library, pipeline, platforms, toolchain
+from harness.emulators import plugin
+from harness.errors import BuildError, HarnessError
+from harness.library import Progress
+from harness.records import Record
+from harness.result import Result
+from harness.sweep.metrics import measured
+from harness.sweep.plan import ROW_SCHEMA, Choice, LayerRow, Point, Row, failure_of
+
+
+class Task(Record, frozen=True):
+    """A point to measure."""
+
+    identity: str
+    choice: Choice
+    time_limit_s: float
+    command: tuple[str, ...]
+
+
+# A library: the compiler's flags for the core, the optimisation level.
+Build = tuple[tuple[str, ...], str]
+
+# Measures a point; what cannot be measured is a row with a failure, never an exception.
+Measure = Callable[[Task], Row]
+
+
+def measure(task: Task) -> Row:
+    """Run a point through the pipeline, which stores the run, too."""
+    started = time.monotonic()
+    choice = task.choice
+    try:
+        result = pipeline.run(
+            choice.path,
+            choice.platform,
+            kernels=choice.kernels,
+            optimisation=choice.optimisation,
+            fpu=choice.fpu,
+            emulator=choice.emulator,
+            time_limit_s=task.time_limit_s,
+            command=task.command,
+        )
+    except HarnessError as error:
+        return failed(task, error, time.monotonic() - started)
+    return row(task, result, time.monotonic() - started)
+
+
+def failed(task: Task, error: HarnessError, seconds: float) -> Row:
+    """The row of a point that could not be measured."""
+    return Row(schema=ROW_SCHEMA, identity=task.identity, seconds=round(seconds, 3), failure=failure_of(error))
+
+
+def row(task: Task, result: Result, seconds: float) -> Row:
+    """The row of a point that was measured."""
+    return Row(
+        schema=ROW_SCHEMA,
+        identity=task.identity,
+        seconds=round(seconds, 3),
+        run_id=result.run_id,
+        machine=result.machine.name,
+        passed=result.verdict.passed,
+        reasons=result.verdict.reasons,
+        output_exact=result.check.output_exact and result.check.layers_exact,
+        measured=measured(result),
+        layers=tuple(
+            LayerRow(
+                index=layer.index,
+                op=layer.op,
+                name=layer.name,
+                output_shape=layer.output_shape,
+                instructions=layer.instructions,
+                share=layer.share,
+                macs=layer.macs,
+                instructions_per_mac=layer.instructions_per_mac,
+                classes=layer.classes,
+                output_exact=layer.output_exact,
+            )
+            for layer in result.layers
+        ),
+    )
+
+
+def builds(points: Iterable[Point]) -> tuple[Build, ...]:
+    """The libraries that points need, each once."""
+    return tuple(dict.fromkeys(_build_of(point) for point in points))
+
+
+def _build_of(point: Point) -> Build:
+    found = platforms.load(point.choice.platform)
+    hard_float = found.fpu is not None and point.choice.fpu is not False
+    return cores.flags(found.core, found.fpu, hard_float), point.choice.optimisation
+
+
+def build(points: tuple[Point, ...], progress: Progress) -> dict[str, HarnessError]:
+    """Build the libraries that points need and that are not in the cache, one after the other.
+
+    Each build takes every core that there is; and two workers that want the same would wait for each other.
+
+    Returns:
+        The error of each point, by identity, whose library does not build.
+
+    Raises:
+        MissingToolError, BuildError: what every point needs cannot be built.
+    """
+    if any(point.choice.emulator == "qemu" for point in points):
+        plugin.get(plugin.find_qemu())
+    library.for_host(progress)
+    errors: dict[Build, HarnessError] = {}
+    for needed in builds(points):
+        try:
+            library.for_core(*needed, toolchain.arm(), progress)
+        except BuildError as error:
+            errors[needed] = error
+    failing = ((point.identity, errors.get(_build_of(point))) for point in points)
+    return {identity: error for identity, error in failing if identity is not None and error is not None}

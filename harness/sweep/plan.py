@@ -1,0 +1,121 @@
+"""The records of a sweep: its points, what became of each, and the plan that keeps them together on disk."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from harness.errors import EXIT_BAD_INPUT, EXIT_VERDICT_NO, HarnessError
+from harness.records import Record
+from harness.sweep.file import Budgets, Objective
+from harness.sweep.metrics import Measured
+
+PLAN_SCHEMA = "tflm-harness/sweep-plan/1"
+ROW_SCHEMA = "tflm-harness/sweep-point/1"
+
+# "impossible": the combination cannot be, or the network is refused. "too large": for the board, so there was nothing
+# to run. "not measured": a tool is missing, a build failed, the emulator died.
+Kind = Literal["impossible", "too large", "not measured"]
+
+
+class Choice(Record, frozen=True):
+    """A value on each axis. ``model`` is what tables show, ``path`` what is opened; ``fpu`` None: the platform's."""
+
+    model: str
+    path: str
+    platform: str
+    kernels: str
+    optimisation: str
+    fpu: bool | None
+    emulator: str
+
+    @property
+    def label(self) -> str:
+        """The point in one line."""
+        fpu = {None: "", True: " fpu", False: " nofpu"}[self.fpu]
+        emulator = "" if self.emulator == "qemu" else f" {self.emulator}"
+        return f"{self.model} {self.platform} {self.kernels} {self.optimisation}{fpu}{emulator}"
+
+
+class Failure(Record, frozen=True):
+    """Why a point has no numbers; message and hint are the error's."""
+
+    kind: Kind
+    message: str
+    hint: str | None = None
+
+
+class Facts(Record, frozen=True):
+    """What is known of a point before it runs, for tables; ``fpu`` is the FPU that code is generated for."""
+
+    model_sha256: str
+    core: str
+    fpu: str | None
+    compiler: str
+    emulator_version: str
+
+
+class Point(Record, frozen=True):
+    """A point. ``identity`` is a hash of everything that decides the result before it runs, None where it cannot run.
+
+    Exactly one of ``identity`` and ``failure`` is None, and ``facts`` go with the identity.
+    """
+
+    choice: Choice
+    identity: str | None
+    facts: Facts | None
+    failure: Failure | None
+
+
+class Plan(Record, frozen=True):
+    """A sweep, expanded. ``notes`` say what was left out and why."""
+
+    schema: str
+    name: str
+    file: str
+    file_sha256: str
+    time_limit_s: float
+    budgets: Budgets
+    objectives: tuple[Objective, ...]
+    points: tuple[Point, ...]
+    notes: tuple[str, ...]
+
+
+class LayerRow(Record, frozen=True):
+    """One operator of a point; ``classes`` is None where the emulator does not tell instructions apart."""
+
+    index: int
+    op: str
+    name: str
+    output_shape: tuple[int, ...]
+    instructions: int
+    share: float
+    macs: int
+    instructions_per_mac: float | None
+    classes: dict[str, int] | None
+    output_exact: bool
+
+
+class Row(Record, frozen=True):
+    """What became of a point that ran: a line of points.jsonl.
+
+    ``seconds`` is the wall-clock time that it took, which is not part of any table. ``passed`` and ``reasons`` are the
+    run's verdict; with a ``failure`` everything else is empty.
+    """
+
+    schema: str
+    identity: str
+    seconds: float
+    run_id: str | None = None
+    machine: str | None = None
+    passed: bool | None = None
+    reasons: tuple[str, ...] = ()
+    output_exact: bool | None = None
+    measured: Measured | None = None
+    layers: tuple[LayerRow, ...] = ()
+    failure: Failure | None = None
+
+
+def failure_of(error: HarnessError) -> Failure:
+    """An error as the reason of a point that has no numbers."""
+    kinds: dict[int, Kind] = {EXIT_VERDICT_NO: "too large", EXIT_BAD_INPUT: "impossible"}
+    return Failure(kind=kinds.get(error.exit_code, "not measured"), message=error.message, hint=error.hint)

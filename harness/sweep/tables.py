@@ -1,0 +1,280 @@
+"""A sweep as tidy tables, one row a point and one a layer: CSV, Parquet where pyarrow is there, pandas frames."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from harness import isa
+from harness.errors import MissingToolError
+from harness.records import Record
+from harness.store import safe_cell
+from harness.sweep import points
+from harness.sweep.metrics import METRICS, Measured, value
+from harness.sweep.plan import LayerRow, Plan, Point, Row
+
+EXTRA_HINT = "pip install 'tflm-harness[sweep]'"
+
+# "ok": measured, exact, fits its board and every budget. "verdict no": does not fit, or is not exact. "not run": the
+# sweep was interrupted before.
+State = Literal["ok", "over budget", "verdict no", "too large", "impossible", "not measured", "not run"]
+Cell = str | int | float | bool | None
+Kind = Literal["text", "integer", "real", "truth"]
+
+
+class Column(NamedTuple):
+    """A column's name and what its cells hold; every cell may be missing."""
+
+    name: str
+    kind: Kind
+
+
+class PointRow(Record, frozen=True):
+    """A point with what became of it. ``over`` has, for each budget that is exceeded, by how much."""
+
+    point: Point
+    row: Row | None
+    state: State
+    reason: str | None
+    over: dict[str, int]
+
+    @property
+    def measured(self) -> Measured | None:
+        """Its numbers, None where there are none."""
+        return None if self.row is None else self.row.measured
+
+
+class Frames(NamedTuple):
+    """pandas frames of a sweep: a row a point, a row a layer."""
+
+    points: Any
+    layers: Any
+
+
+_CLASSES = tuple(Column(f"class_{name}", "integer") for name in isa.CLASSES)
+_AXES = (
+    Column("point", "text"),
+    Column("model", "text"),
+    Column("platform", "text"),
+    Column("kernels", "text"),
+    Column("optimisation", "text"),
+    Column("fpu", "text"),
+    Column("emulator", "text"),
+)
+POINT_COLUMNS = (
+    *_AXES,
+    Column("state", "text"),
+    Column("reason", "text"),
+    Column("instructions", "integer"),
+    Column("overhead", "integer"),
+    Column("macs", "integer"),
+    Column("instructions_per_mac", "real"),
+    Column("flash", "integer"),
+    Column("ram", "integer"),
+    Column("arena", "integer"),
+    Column("stack", "integer"),
+    Column("code", "integer"),
+    Column("model_size", "integer"),
+    Column("output_exact", "truth"),
+    Column("core", "text"),
+    Column("machine", "text"),
+    Column("emulator_version", "text"),
+    Column("compiler", "text"),
+    Column("model_sha256", "text"),
+    Column("run_id", "text"),
+    *_CLASSES,
+)
+LAYER_COLUMNS = (
+    *_AXES,
+    Column("index", "integer"),
+    Column("op", "text"),
+    Column("name", "text"),
+    Column("output_shape", "text"),
+    Column("instructions", "integer"),
+    Column("share", "real"),
+    Column("macs", "integer"),
+    Column("instructions_per_mac", "real"),
+    Column("output_exact", "truth"),
+    *_CLASSES,
+)
+_NUMBERS = ("instructions", "overhead", "macs", "instructions_per_mac", "flash", "ram", "arena", "stack", "code",
+            "model_size")  # fmt: skip
+
+
+def point_rows(plan: Plan, rows: dict[str, Row]) -> tuple[PointRow, ...]:
+    """What became of each point of the plan, in its order."""
+    return tuple(_point_row(plan, point, rows.get(point.identity or "")) for point in plan.points)
+
+
+def _point_row(plan: Plan, point: Point, row: Row | None) -> PointRow:
+    failure = point.failure if row is None else row.failure
+    if failure is not None:
+        return PointRow(point=point, row=row, state=failure.kind, reason=failure.message, over={})
+    if row is None or row.measured is None:
+        return PointRow(point=point, row=row, state="not run", reason="the sweep was interrupted before", over={})
+    over = {
+        metric: amount - limit
+        for metric, limit in plan.budgets.limits().items()
+        if (amount := _whole(row.measured, metric)) > limit
+    }
+    reasons = [*row.reasons, *(_excess(plan, metric, excess) for metric, excess in over.items())]
+    state: State = "verdict no" if not row.passed else "over budget" if over else "ok"
+    return PointRow(point=point, row=row, state=state, reason="; ".join(reasons) or None, over=over)
+
+
+def _whole(measured: Measured, metric: str) -> int:
+    found = value(measured, metric)
+    assert isinstance(found, int), "budgets are of counts and bytes"
+    return found
+
+
+def _excess(plan: Plan, metric: str, excess: int) -> str:
+    amount, limit = f"{excess:,} {METRICS[metric].unit}".strip(), plan.budgets.limits()[metric]
+    return f"{metric} over the budget by {amount} ({excess / limit:.1%})"
+
+
+def _axes(point: Point) -> dict[str, Cell]:
+    choice = point.choice
+    return {
+        "point": point.identity,
+        "model": choice.model,
+        "platform": choice.platform,
+        "kernels": choice.kernels,
+        "optimisation": choice.optimisation,
+        "fpu": _fpu(point),
+        "emulator": choice.emulator,
+    }
+
+
+def _fpu(point: Point) -> str | None:
+    """The FPU that code is generated for, "none" in software; None where it was never decided."""
+    return None if point.facts is None else point.facts.fpu or "none"
+
+
+def _point_cells(item: PointRow) -> dict[str, Cell]:
+    facts, row = item.point.facts, item.row
+    cells = _axes(item.point) | {"state": item.state, "reason": item.reason}
+    if facts is not None:
+        cells |= {
+            "core": facts.core,
+            "emulator_version": facts.emulator_version,
+            "compiler": facts.compiler,
+            "model_sha256": facts.model_sha256,
+        }
+    if row is not None and row.measured is not None:
+        cells |= {name: value(row.measured, name) for name in _NUMBERS}
+        cells |= {"output_exact": row.output_exact, "machine": row.machine, "run_id": row.run_id}
+        cells |= _class_cells(row.measured.classes)
+    return cells
+
+
+def _layer_cells(point: Point, layer: LayerRow) -> dict[str, Cell]:
+    return {
+        **_axes(point),
+        "index": layer.index,
+        "op": layer.op,
+        "name": layer.name,
+        "output_shape": "x".join(map(str, layer.output_shape)),
+        "instructions": layer.instructions,
+        "share": layer.share,
+        "macs": layer.macs,
+        "instructions_per_mac": layer.instructions_per_mac,
+        "output_exact": layer.output_exact,
+        **_class_cells(layer.classes),
+    }
+
+
+def _class_cells(classes: dict[str, int] | None) -> dict[str, Cell]:
+    return {} if classes is None else {f"class_{name}": classes[name] for name in isa.CLASSES}
+
+
+def point_table(rows: tuple[PointRow, ...]) -> list[dict[str, Cell]]:
+    """A dictionary a point; a cell that is missing is not in it."""
+    return [_point_cells(item) for item in rows]
+
+
+def layer_table(rows: tuple[PointRow, ...]) -> list[dict[str, Cell]]:
+    """A dictionary a layer of each measured point."""
+    return [_layer_cells(item.point, layer) for item in rows if item.row for layer in item.row.layers]
+
+
+def write(plan: Plan, rows: dict[str, Row]) -> tuple[tuple[Path, ...], str | None]:
+    """Write points.csv and layers.csv, and both as Parquet where pyarrow is there.
+
+    Returns:
+        The files, and what is to be said about those that were not written.
+
+    Raises:
+        HarnessError: they cannot be written.
+    """
+    items = point_rows(plan, rows)
+    tables = (
+        ("points", POINT_COLUMNS, point_table(items)),
+        ("layers", LAYER_COLUMNS, layer_table(items)),
+    )
+    written = [points.write(plan.name, f"{name}.csv", _csv(columns, table)) for name, columns, table in tables]
+    if importlib.util.find_spec("pyarrow") is None:
+        return tuple(written), f"no Parquet: pyarrow is not installed ({EXTRA_HINT})"
+    for name, columns, table in tables:
+        written.append(points.write(plan.name, f"{name}.parquet", _parquet(columns, table)))
+    return tuple(written), None
+
+
+def _csv(columns: tuple[Column, ...], table: list[dict[str, Cell]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(column.name for column in columns)
+    writer.writerows([_cell(row.get(column.name)) for column in columns] for row in table)
+    return text.getvalue().encode()
+
+
+def _cell(cell: Cell) -> Cell:
+    if cell is None:
+        return ""
+    return safe_cell(cell) if isinstance(cell, str) and not cell.startswith("-O") else cell
+
+
+def _parquet(columns: tuple[Column, ...], table: list[dict[str, Cell]]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    types = {"text": pyarrow.string(), "integer": pyarrow.int64(), "real": pyarrow.float64(), "truth": pyarrow.bool_()}
+    schema = pyarrow.schema([(column.name, types[column.kind]) for column in columns])
+    data = {column.name: [row.get(column.name) for row in table] for column in columns}
+    target = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(data, schema=schema), target)
+    return target.getvalue()
+
+
+def results(name: str) -> Frames:
+    """The tables of a stored sweep as pandas frames, also of one that is under way or was interrupted.
+
+    Columns are those of points.csv and layers.csv; instructions and MACs are counts, sizes are bytes. Every column has
+    a type that knows missing values: they are ``pandas.NA``, never 0.
+
+    Raises:
+        BadInputError: there is no such sweep.
+        MissingToolError: pandas is not installed.
+    """
+    if importlib.util.find_spec("pandas") is None:
+        raise MissingToolError("pandas is not installed", EXTRA_HINT)
+    items = point_rows(points.read_plan(name), points.read(name))
+    return Frames(
+        points=_frame(POINT_COLUMNS, point_table(items)),
+        layers=_frame(LAYER_COLUMNS, layer_table(items)),
+    )
+
+
+def _frame(columns: tuple[Column, ...], table: list[dict[str, Cell]]) -> Any:
+    import pandas
+
+    types = {"text": "string", "integer": "Int64", "real": "Float64", "truth": "boolean"}
+    return pandas.DataFrame(
+        {
+            column.name: pandas.array([row.get(column.name) for row in table], dtype=types[column.kind])
+            for column in columns
+        }
+    )
