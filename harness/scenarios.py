@@ -229,7 +229,7 @@ def _empty_folder(target: Path) -> Path:
 
 
 def _write_report(outputs: Sequence[Path], target: Path) -> None:
-    arguments: list[str | Path] = [*_python("robot.rebot"), "--outputdir", target, "--console", "quiet"]
+    arguments: list[str | Path] = [*_python("robot.rebot"), "--outputdir", target]
     arguments += ["--output", "output.xml", "--xunit", "xunit.xml"]
     if len(outputs) > 1:
         arguments += ["--name", "Scenarios"]
