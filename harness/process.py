@@ -80,7 +80,7 @@ def run(
 class Running:
     """A program in its own session, used as a context manager: leaving the block ends it and everything it started.
 
-    Where we are killed and can end nothing, it is killed, too.
+    Where we are killed and can end nothing, it is killed, too, but for the moment of its start.
 
     Args:
         arguments: the program and its arguments.
@@ -106,6 +106,7 @@ class Running:
         guard: _Guard | None = None
         deferred = _DeferredSignals()
         try:
+            guard = _Guard()  # first: that moment is to be short
             process = subprocess.Popen(
                 [str(argument) for argument in arguments],
                 stdin=subprocess.DEVNULL,
@@ -116,7 +117,7 @@ class Running:
                 start_new_session=True,
                 pass_fds=tuple(pass_fds),
             )
-            guard = _Guard(process.pid)
+            guard.watch(process.pid)
             self._process, self._guard = process, guard
             deferred.release()
             self.stdout, self.stderr = _Reader(process.stdout, on_line), _Reader(process.stderr, None)
@@ -178,14 +179,20 @@ class _Guard:
     Firmware that serves never ends by itself, and neither does an emulator that runs it.
     """
 
-    def __init__(self, group: int) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f"read -r _; kill -s KILL -- -{group}"],
+            ["/bin/sh", "-c", 'read -r group && read -r _; [ -n "$group" ] && kill -s KILL -- "-$group"'],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def watch(self, group: int) -> None:
+        """Say which group it is."""
+        assert self._process.stdin is not None, "it was asked for"
+        self._process.stdin.write(b"%d\n" % group)
+        self._process.stdin.flush()
 
     def end(self) -> None:
         """Let the group live or be ended by others; nothing happens the second time."""

@@ -212,7 +212,13 @@ def test_ctrl_c_ends_the_program(tmp_path: Path) -> None:
     assert not running(child)
 
 
-RUNNING = "import sys; from harness import process; process.run(['sh', '-c', *sys.argv[1:]])"
+RUNNING = """
+import sys
+from harness import process
+with process.Running(['sh', '-c', *sys.argv[1:]]) as program:
+    print("started", flush=True)
+    program.wait(60)
+"""
 
 
 @pytest.mark.parametrize("ignore", ["", "trap '' TERM HUP INT; "], ids=["willing", "ignoring signals"])
@@ -223,10 +229,12 @@ def test_programs_do_not_outlive_a_harness_that_is_killed(tmp_path: Path, ignore
         [sys.executable, "-c", RUNNING, tree, "sh", str(numbers)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         cwd=Path(process.__file__).parent.parent,
+        stdout=subprocess.PIPE,
     )
-    children = pids(numbers, 2)
-    waiting.kill()
-    waiting.wait()
+    with waiting:
+        assert waiting.stdout is not None and waiting.stdout.readline() == b"started\n"
+        children = pids(numbers, 2)
+        waiting.kill()
     for child in children:
         until(lambda child=child: not running(child), 5.0)  # type: ignore[misc]
 
