@@ -77,6 +77,10 @@ class Client:
                     self.request(wire.FRAME_WRITE, _WRITE.pack(index, offset) + piece, wire.FRAME_WRITTEN)
                 self._kept[index, offset] = piece
 
+    def forget(self) -> None:
+        """Send every input anew: somebody else has spoken to the firmware over ``session``."""
+        self._kept.clear()
+
     def infer(self, repeat: int) -> int:
         """Run so many inferences, at most wire.FRAME_REPEATS; returns the CRC-32 of the last one's outputs.
 

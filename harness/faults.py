@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,15 @@ def corrupted_model(model: str | Path, platform: str, **options: Any) -> str:
     """
     made = scenario.make(model, platform, Options(**options))
     elf = made.link(made.spec(image.APP_PROFILE, made.arena.needed))
-    damaged = elf.path.with_suffix(".damaged.elf")
     content = bytearray(elf.path.read_bytes())
     start = content.find(made.setup.model.content)
     if start < 0:
         raise HarnessError(f"{elf.path} does not hold the model")
     content[start + len(made.setup.model.content) // 2] ^= 1
-    damaged.write_bytes(content)
-    try:
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        damaged = Path(folder) / "damaged.elf"
+        damaged.write_bytes(content)
         return _cause(made, Elf(damaged))
-    finally:
-        damaged.unlink()
 
 
 def small_arena(model: str | Path, platform: str, **options: Any) -> str:

@@ -7,6 +7,8 @@ import select
 import tty
 from typing import Self
 
+from harness.errors import MissingToolError
+
 _PATIENCE_MS = 1000
 _CHUNK = 65536
 
@@ -17,10 +19,19 @@ class PseudoTerminal:
     ``path`` is what a client opens. Clients come and go: this side keeps the terminal open too, so that the settings
     stay and none of them ends it. What a client leaves unread stays for the next one, who flushes it on opening, as
     pyserial does.
+
+    Raises:
+        MissingToolError: this system gives none, as a container without /dev/pts.
     """
 
     def __init__(self) -> None:
-        self._ours, self._theirs = os.openpty()
+        try:
+            self._ours, self._theirs = os.openpty()
+        except OSError as error:
+            raise MissingToolError(
+                f"there are no pseudo-terminals on this system: {error.strerror}",
+                "mount -t devpts devpts /dev/pts, as root",
+            ) from error
         tty.setraw(self._theirs)
         os.set_blocking(self._ours, False)
         self.path = os.ttyname(self._theirs)

@@ -82,7 +82,7 @@ class Device:
             except InferenceError as error:
                 self.pass_over(error.frame)
                 raise
-            counted += self.counts(batch)
+            counted += self._counts(batch)
         return Answer(
             outputs=self._client.read(crc),
             instructions=tuple(values[0] for values in counted),
@@ -100,11 +100,16 @@ class Device:
     def counts(self, inferences: int) -> list[tuple[int, ...]]:
         """Of each of the next inferences: its instructions, then those of each operator.
 
-        For whoever sends requests over ``session``; each inference that has run must be asked for once.
+        For whoever sends requests over ``session``; each inference that has run must be asked for once, also where
+        none has.
 
         Raises:
             EmulationError: fewer have run, or they cannot be counted exactly.
         """
+        self._client.forget()
+        return self._counts(inferences)
+
+    def _counts(self, inferences: int) -> list[tuple[int, ...]]:
         operators = len(self.model.operators)
         length = segments_of(operators)
         segments = self.session.segments(length * inferences, self._limit_s) if inferences else ()

@@ -17,6 +17,20 @@ DIGITS = ROOT / "harness" / "zoo" / "digits.tflite"
 SHARED_MODELS = ROOT.parent / "shared" / "models"
 
 
+def _terminals() -> bool:
+    """Whether this system has pseudo-terminals: a chroot without /dev/pts has none."""
+    try:
+        ours, theirs = os.openpty()
+    except OSError:
+        return False
+    os.close(ours)
+    os.close(theirs)
+    return True
+
+
+needs_terminals = pytest.mark.skipif(not _terminals(), reason="no pseudo-terminals here: /dev/pts is not mounted")
+
+
 @pytest.fixture
 def private_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own, for tests that damage it; it shares the built libraries."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import DIGITS, SHARED_MODELS
 
 from harness import pipeline
 from harness.emulators.renode_find import Renode
 from harness.library import KERNEL_SETS
+from tests.conftest import DIGITS, SHARED_MODELS
 
 pytestmark = pytest.mark.renode
 

@@ -19,7 +19,7 @@ import pytest
 from harness import mlperf, serving
 from harness.pty import PseudoTerminal
 from harness.zoo.evaluate import HostInterpreter
-from tests.conftest import DIGITS, ROOT, SHARED_MODELS
+from tests.conftest import DIGITS, ROOT, SHARED_MODELS, needs_terminals
 from tests.mlperf_client import Port, lap_times, results
 
 PLATFORM, CLOCK_HZ = "stm32l4r5zi", 120_000_000
@@ -61,6 +61,7 @@ def assert_within_a_microsecond(lines: list[str], count: int, instructions: int)
     assert abs(end - start - Fraction(count * instructions * 1_000_000, CLOCK_HZ)) < 1
 
 
+@needs_terminals
 @needs_models
 def test_a_session_of_kws_as_the_runner_holds_it() -> None:
     path = SHARED_MODELS / "kws_ref_model.tflite"
@@ -92,6 +93,7 @@ def test_a_session_of_kws_as_the_runner_holds_it() -> None:
         assert port.answer() == ["m-name-dut-[stm32l4r5zi-emulated]"]
 
 
+@needs_terminals
 @needs_models
 def test_ad_is_quantised_and_compared_as_the_reference_network_does() -> None:
     path = SHARED_MODELS / "ad01_int8.tflite"
@@ -110,6 +112,7 @@ def test_ad_is_quantised_and_compared_as_the_reference_network_does() -> None:
         assert error == pytest.approx(float(np.mean((real.ravel() - given) ** 2)), rel=1e-5)
 
 
+@needs_terminals
 def test_the_command_serves_any_network_and_prints_where() -> None:
     data = random.Random(9).randbytes(64)
     expected = HostInterpreter(DIGITS.read_bytes()).run([np.frombuffer(data, np.int8).reshape(1, 8, 8, 1)])[0]

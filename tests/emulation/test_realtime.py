@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import DIGITS
 
 from harness import faults, pipeline, realtime, scenario
 from harness.emulators.renode_find import Renode
 from harness.errors import BadInputError
 from harness.setup import Options
+from tests.conftest import DIGITS
 
 BOARD = "stm32l496zg"
 CLOCK = 80_000_000

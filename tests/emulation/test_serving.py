@@ -20,7 +20,7 @@ from harness import image, inputs, library, model, run, serving, wire
 from harness.client import InferenceError
 from harness.errors import BadInputError, EmulationError
 from harness.frames import Frame, Splitter, parse_counts, parse_error, parse_info
-from tests.conftest import DIGITS, SHARED_MODELS
+from tests.conftest import DIGITS, SHARED_MODELS, needs_terminals
 
 ZERO, ONES = (bytes(64),), (b"\x01" * 64,)
 
@@ -262,6 +262,7 @@ class Terminal:
         return self._frames.pop(0)
 
 
+@needs_terminals
 def test_a_client_on_the_terminal_gets_counts_behind_the_result(served: tuple[subprocess.Popen[str], str]) -> None:
     program, path = served
     client = Terminal(path)
@@ -288,6 +289,7 @@ def test_a_client_on_the_terminal_gets_counts_behind_the_result(served: tuple[su
     assert program.wait(20) == 0
 
 
+@needs_terminals
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_end_command_and_emulator(served: tuple[subprocess.Popen[str], str], number: int, code: int) -> None:
     program, path = served
@@ -301,6 +303,7 @@ def test_signals_end_command_and_emulator(served: tuple[subprocess.Popen[str], s
     os.close(client.descriptor)
 
 
+@needs_terminals
 def test_a_harness_that_is_killed_leaves_no_emulator_behind(served: tuple[subprocess.Popen[str], str]) -> None:
     program, _ = served
     qemu = descendants(program.pid)

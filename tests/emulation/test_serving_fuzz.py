@@ -162,4 +162,4 @@ def test_the_application_answers_every_damaged_frame_on_the_host() -> None:
             client.write(data)
             return client.read(client.infer(1))
 
-        fuzz(client.session, infer, lambda _done: None)
+        fuzz(client.session, infer, lambda _done: client.forget())

@@ -18,7 +18,9 @@ import serial
 
 from harness import capture, cli, model, platforms, reference
 from harness.errors import BadInputError, HarnessError
-from tests.conftest import DIGITS
+from tests.conftest import DIGITS, needs_terminals
+
+pytestmark = needs_terminals
 
 CLOCK_HZ = 80_000_000
 OPERATORS = len(model.load(DIGITS).operators)

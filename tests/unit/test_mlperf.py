@@ -19,7 +19,7 @@ from harness import mlperf
 from harness.errors import BadInputError, EmulationError
 from harness.pty import PseudoTerminal
 from harness.relay import OneClient
-from tests.conftest import DIGITS
+from tests.conftest import DIGITS, needs_terminals
 from tests.mlperf_client import Port, lap_times, load_commands
 from tests.unit.mlperf_device import AD, CLOCK_HZ, IC, KWS, FakeDevice, model, tensor
 
@@ -378,6 +378,7 @@ def served(device: FakeDevice, model_id: str | None = None) -> Iterator[tuple[st
             assert not server.is_alive()
 
 
+@needs_terminals
 def test_clients_on_the_terminal_come_and_go() -> None:
     device = FakeDevice()
     with served(device) as (path, reports):
@@ -399,6 +400,7 @@ def test_clients_on_the_terminal_come_and_go() -> None:
     ]
 
 
+@needs_terminals
 def test_a_client_that_does_not_read_is_not_waited_for() -> None:
     with served(FakeDevice(), "mine") as (path, reports), Port(path) as port:
         port.write(b"db load 27648%")
@@ -410,6 +412,7 @@ def test_a_client_that_does_not_read_is_not_waited_for() -> None:
         assert reports[1:] == ["the client does not read: what it was sent is lost"]
 
 
+@needs_terminals
 def test_a_client_that_leaves_in_the_middle_ends_a_terminal_for_one() -> None:
     with OneClient() as terminal:
         with Port(terminal.path) as port:
@@ -423,6 +426,7 @@ def test_a_client_that_leaves_in_the_middle_ends_a_terminal_for_one() -> None:
         assert not server.is_alive()
 
 
+@needs_terminals
 def test_a_device_that_ends_while_nobody_asks_ends_the_command() -> None:
     device = FakeDevice()
     with PseudoTerminal() as terminal:
@@ -439,6 +443,7 @@ class Deadline:
         return time.monotonic() > self._at
 
 
+@needs_terminals
 def test_a_model_that_is_none_of_the_four_is_said_so() -> None:
     with served(FakeDevice(model([tensor((4,))], [tensor((4,))]))) as (path, reports), Port(path) as port:
         port.answer()

@@ -9,6 +9,9 @@ import time
 import pytest
 
 from harness.pty import PseudoTerminal
+from tests.conftest import needs_terminals
+
+pytestmark = needs_terminals
 
 
 def _open(path: str) -> int:

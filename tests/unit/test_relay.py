@@ -11,6 +11,7 @@ from harness import relay, wire
 from harness.errors import EmulationError
 from harness.frames import Frame
 from harness.pty import PseudoTerminal
+from tests.conftest import needs_terminals
 
 
 class Played:
@@ -38,6 +39,7 @@ def serve(device: Played, terminal: PseudoTerminal) -> None:
     relay.serve(device, terminal, report=str, stop=lambda: time.monotonic() > end)  # type: ignore[arg-type]
 
 
+@needs_terminals
 @pytest.mark.parametrize(
     "pieces", [(b"@log text=HALTED\n",), (b"@log te", b"xt=HAL", b"TED\n\0")], ids=["in a piece", "in pieces, closed"]
 )
@@ -49,6 +51,7 @@ def test_firmware_that_stopped_itself_ends_it(pieces: tuple[bytes, ...]) -> None
         serve(Played(*pieces), terminal)
 
 
+@needs_terminals
 @pytest.mark.parametrize(
     ("kind", "payload"),
     [(wire.FRAME_RESULT, b""), (wire.FRAME_ERROR, b""), (wire.FRAME_ERROR, struct.pack("<BI", 6, 1))],

@@ -16,6 +16,7 @@ from harness import platforms
 from harness.emulators import renode, renode_output, renode_script
 from harness.errors import EmulationError
 from harness.records import Job, Trace
+from tests.conftest import needs_terminals
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE.parent / "data" / "renode"
@@ -202,6 +203,7 @@ def read_until(session: renode.RenodeSession, text: bytes) -> bytes:
     return received
 
 
+@needs_terminals
 def test_a_session_reads_writes_and_counts(tmp_path: Path, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_RENODE", "echo")
     with renode.open(job) as session:
@@ -217,6 +219,7 @@ def test_a_session_reads_writes_and_counts(tmp_path: Path, job: Job, monkeypatch
     assert not (job.work / "console").is_symlink()
 
 
+@needs_terminals
 def test_a_session_waits_for_segments_and_says_how_many_came(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_RENODE", "echo")
     with renode.open(job) as session:
@@ -227,6 +230,7 @@ def test_a_session_waits_for_segments_and_says_how_many_came(job: Job, monkeypat
         assert [segment.instructions for segment in session.segments(2, LONG)] == [100, 10]
 
 
+@needs_terminals
 def test_the_firmware_ends(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_RENODE", "echo")
     with renode.open(job) as session:
@@ -237,6 +241,7 @@ def test_the_firmware_ends(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(session.segments(3, LONG)) == 3  # what was counted before
 
 
+@needs_terminals
 @pytest.mark.parametrize(
     ("byte", "message"),
     [
