@@ -32,8 +32,8 @@ class Workers(Generic[T, R]):
     They are started anew, not forked: a fork would copy locks that another thread of ours holds. So the function must
     be one that can be imported, and a script that starts workers needs its ``if __name__ == "__main__"``.
 
-    Processes, not threads: two fifths of a short run are spent outside of Python, so that two threads would wait for
-    each other, and only a process can be ended in the middle of a run.
+    Processes, not threads: three fifths of a short run's time on the processor are spent in Python, which threads take
+    in turns; only a process can be ended in the middle of a run; and one that crashes takes no other along.
 
     Args:
         function: called with each task.

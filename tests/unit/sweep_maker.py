@@ -65,11 +65,14 @@ def measure_or_die(task: Task) -> Row:
 
 
 def measure_slowly(task: Task) -> Row:
-    """Like ``measure``, but every point after the first takes a minute; its process leaves its number."""
-    if os.environ[SLOW] == "yes":
-        (Path(os.environ[MARKS]) / f"pid-{os.getpid()}").touch()
-        if task.choice.kernels != "reference" or task.choice.platform != "mps2-an385":
+    """Like ``measure``, but every point after the first takes a minute, with a mark while it does."""
+    if os.environ[SLOW] == "yes" and (task.choice.kernels, task.choice.platform) != ("reference", "mps2-an385"):
+        mark = Path(os.environ[MARKS]) / f"pid-{os.getpid()}"
+        mark.touch()
+        try:
             time.sleep(60)
+        finally:
+            mark.unlink()
     return measure(task)
 
 
@@ -79,5 +82,7 @@ def build_nothing(_points: tuple[Point, ...], _progress: Progress) -> dict[str, 
 
 
 def interrupt(_point: Point, _row: Row, _done: int, _total: int) -> None:
-    """Ctrl-C as soon as a point has ended."""
+    """Ctrl-C once a point has ended and another is under way."""
+    while not [*Path(os.environ[MARKS]).glob("pid-*")]:
+        time.sleep(0.05)
     raise KeyboardInterrupt

@@ -176,6 +176,7 @@ def test_an_interrupt_keeps_what_is_done_and_ends_the_workers(
         sweep(path, sweep_maker.measure_slowly, jobs=2, on_point=sweep_maker.interrupt)
     assert time.monotonic() - started < 30
     assert multiprocessing.active_children() == []
+    assert not [*marks.glob("pid-*")], "the point that was under way was not ended in good order"
     assert len(points.read("made")) == 1
     rows = tables.point_rows(points.read_plan("made"), points.read("made"))
     assert [row.state for row in rows] == ["ok", "not run", "not run", "not run"]
@@ -192,12 +193,12 @@ def test_kill_9_loses_what_is_under_way_alone(tmp_path: Path, marks: Path, monke
     path = sweep_maker.write(tmp_path)
     process = multiprocessing.get_context("spawn").Process(target=_sweep_in_a_process, args=(path,))
     process.start()
-    _until(lambda: (points.folder("made") / "points.jsonl").exists() and len(points.read("made")) == 1)
+    _until(lambda: len([*marks.glob("pid-*")]) == 2 and len(points.read("made")) == 1)
     workers = [int(mark.name.removeprefix("pid-")) for mark in marks.glob("pid-*")]
-    assert workers
     process.kill()
     process.join()
     _until(lambda: not any(_alive(number) for number in workers))
+    assert not [*marks.glob("pid-*")]
     monkeypatch.setenv(sweep_maker.SLOW, "no")
     resumed = sweep(path, sweep_maker.measure_slowly)
     table = (points.folder("made") / "points.csv").read_bytes()
