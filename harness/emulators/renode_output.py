@@ -104,7 +104,7 @@ def _check_stack(output: Output) -> None:
     for found in re.finditer(r"non existing peripheral at 0x([0-9A-Fa-f]+)", output.log):
         if output.ram - _STACK_GUARD_BYTES <= int(found[1], 16) < output.ram:
             address = f"0x{int(found[1], 16):08x}"
-            message = f"the firmware ran over its stack on {output.machine}: it accessed {address}, below RAM"
+            message = f"stack overflow on {output.machine}: the firmware accessed {address}, below RAM"
             raise _error(output, message, _last(output))
 
 

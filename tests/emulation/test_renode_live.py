@@ -124,7 +124,7 @@ def test_without_an_mpu_a_stack_that_ran_over_is_seen_in_the_log(name: str, tmp_
     machine = platforms.load(name).machine
     body = f"  ldr r0, ={machine.ram.origin + 16:#x}\n  mov sp, r0\n  push {{r0-r7}}\n  pop {{r0-r7}}\n  bl end\n"
     with pytest.raises(
-        EmulationError, match=rf"ran over its stack on {name}: it accessed {machine.ram.origin - 16:#x}"
+        EmulationError, match=rf"stack overflow on {name}: the firmware accessed {machine.ram.origin - 16:#x}"
     ):
         backend.run(job(tmp_path, machine, body))
 

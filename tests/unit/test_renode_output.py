@@ -49,7 +49,7 @@ FAILURES = {
         f"{HELLO}; Renode's last complaint: sysbus: [cpu: 0x154] WriteDoubleWord to non existing peripheral at 0x6",
     ),
     "stack_overflow": (
-        "the firmware ran over its stack on mps2-an505: it accessed 0x37fffff0, below RAM",
+        "stack overflow on mps2-an505: the firmware accessed 0x37fffff0, below RAM",
         HELLO,
     ),
     "udf_without_handler": ("the firmware stands still at 0xfe after 39 instructions on mps2-an386", HELLO),
