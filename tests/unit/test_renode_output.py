@@ -140,7 +140,7 @@ def test_accesses_right_below_ram_are_the_stack(address: int, over: bool) -> Non
     text = f"sysbus: [cpu: 0x154] WriteDoubleWord to non existing peripheral at 0x{address:X}, value 0x0."
     output = msgspec.structs.replace(output, log=f"{output.log}09:00:00.0 [WARNING] {text}\n")
     if over:
-        assert failure(output).message.endswith(f"it accessed {address:#010x}, below RAM")
+        assert failure(output).message.endswith(f"the firmware accessed {address:#010x}, below RAM")
     else:
         assert renode_output.counts(output) == RUNS["unmapped_access"]
 
