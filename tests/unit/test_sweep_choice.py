@@ -224,7 +224,8 @@ def call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return int(ended.value.code or 0), captured.out, captured.err
 
 
-def test_the_command(stored: Plan, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command(stored: Plan, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     code, out, _ = call(capfd, "pareto", "made")
     assert code == 0
     assert "best  digits.tflite stm32l496zg cmsis-nn -O2 fpu\n" in out
