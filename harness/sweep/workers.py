@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import traceback
 from collections import deque
@@ -43,6 +44,7 @@ class Workers(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], count: int) -> None:
         self._function = function
         self._count = count
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._workers: list[_Worker] = []
         self._busy: list[_Worker] = []
 
@@ -80,7 +82,10 @@ class Workers(Generic[T, R]):
                 yield task, WorkerError("a fault of the harness", detail=outcome) if failed else outcome
 
     def _start(self) -> _Worker:
-        worker = _Worker(self._function)
+        # Removed by us: a worker that is ended in the middle of removing its files leaves a part of them.
+        if self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="harness-")
+        worker = _Worker(self._function, self._temporary.name)
         self._workers.append(worker)
         return worker
 
@@ -93,6 +98,8 @@ class Workers(Generic[T, R]):
         for worker in self._workers:
             worker.end()
         self._workers.clear()
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
 
 def _how(code: int | None) -> str:
@@ -104,10 +111,10 @@ def _how(code: int | None) -> str:
 class _Worker:
     """One process and our end of its pipe."""
 
-    def __init__(self, function: Callable[[Any], Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], temporary: str) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, function, temporary), daemon=True)
         with _ignoring_interrupts():
             self._process.start()
         theirs.close()
@@ -149,13 +156,14 @@ class _Ended(BaseException):
     """We are to end; on the way out, emulators are ended and temporary files removed."""
 
 
-def _serve(connection: Connection, function: Callable[[Any], Any]) -> None:
-    """What a worker does: answer tasks until there are no more."""
+def _serve(connection: Connection, function: Callable[[Any], Any], temporary: str) -> None:
+    """What a worker does: answer tasks until there are no more, with its temporary files in that folder."""
+    os.environ["TMPDIR"] = tempfile.tempdir = temporary
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
-    threading.Thread(target=_follow_parent, daemon=True).start()
     try:
+        signal.signal(signal.SIGTERM, _end)  # in here, as it may come at once
+        threading.Thread(target=_follow_parent, daemon=True).start()
         while True:
             try:
                 task = connection.recv()

@@ -80,7 +80,8 @@ def left_of(session: int, results: Path) -> list[str]:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if fields[0] != "Z" and (int(fields[3]) == session or str(temporary(results)) in command):
+        # One that is just ending has given its memory back already, and has no command line.
+        if command and fields[0] != "Z" and (int(fields[3]) == session or str(temporary(results)) in command):
             left.append(command)
     return left
 
