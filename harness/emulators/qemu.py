@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from harness import process
-from harness.emulators import counts, plugin
+from harness.emulators import counts, plugin, uart_log
 from harness.emulators.console import Console
 from harness.emulators.thumb import Code
 from harness.emulators.uart_log import StopText, last_line
@@ -41,17 +42,8 @@ def run(job: Job) -> Trace:
     qemu = plugin.find_qemu()
     counter = plugin.get(qemu)
     counts_file = job.work.resolve() / "counts.bin"
-    uart_log = job.uart_log.resolve()
-    for old in (counts_file, uart_log):
-        old.unlink(missing_ok=True)
-    finished = process.run(
-        [*_command(job, qemu, counter, counts_file), "-serial", f"file:{uart_log}"],
-        time_limit_s=job.time_limit_s,
-        stop_when=StopText(uart_log, job.stop_texts) if job.stop_texts else None,
-    )
-    uart = uart_log.read_bytes().decode(errors="replace") if uart_log.exists() else ""
-    if finished.timed_out:
-        raise EmulationError(f"the firmware did not end within {job.time_limit_s:g} s on {machine}", last_line(uart))
+    counts_file.unlink(missing_ok=True)
+    finished, uart = _run_to_end(job, _command(job, qemu, counter, counts_file))
     if finished.returncode != 0:
         raise _death(finished, machine, uart)
     counted = counts.read(counts_file, Code(job.elf).after_access, _boundaries(job))
@@ -79,35 +71,43 @@ def instructions_per_second(_machine: Machine) -> int:
 
 def _run_timed(job: Job) -> Trace:
     """With time that goes on by 64 ns for each instruction. The counting plugin is exact without that alone."""
-    import numpy as np
-
     machine = _machine(job)
     qemu = plugin.find_qemu()
-    uart_log = job.uart_log.resolve()
-    uart_log.unlink(missing_ok=True)
-    finished = process.run(
-        [
-            *(qemu, "-M", machine, *_QUIET, "-icount", f"shift={_ICOUNT_SHIFT},sleep=off"),
-            *("-kernel", job.elf.resolve(), "-serial", f"file:{uart_log}"),
-        ],
-        time_limit_s=job.time_limit_s,
-        stop_when=StopText(uart_log, job.stop_texts),
-    )
-    uart = uart_log.read_bytes().decode(errors="replace") if uart_log.exists() else ""
-    if finished.timed_out:
-        raise EmulationError(f"the firmware did not end within {job.time_limit_s:g} s on {machine}", last_line(uart))
+    clock = ("-icount", f"shift={_ICOUNT_SHIFT},sleep=off")
+    finished, uart = _run_to_end(job, (qemu, "-M", machine, *_QUIET, *clock, "-kernel", job.elf.resolve()))
     if not finished.stopped:
         raise _death(finished, machine, uart)
     return Trace(
         emulator=EmulatorInfo(
             name="qemu", version=plugin.version(qemu), machine=machine, counter=f"icount shift {_ICOUNT_SHIFT}"
         ),
-        block_addresses=np.zeros(0, dtype=np.int64),
-        block_instructions=np.zeros(0, dtype=np.int64),
+        block_addresses=counts.no_blocks(),
+        block_instructions=counts.no_blocks(),
         segments=(),
         ended_by="stop text",
         uart=uart,
     )
+
+
+def _run_to_end(job: Job, command: Sequence[str | Path]) -> tuple[process.Finished, str]:
+    """Run QEMU with the console in the job's file, to a stop text if there are any; returns what it printed, too.
+
+    Raises:
+        EmulationError: it did not end within the time limit.
+    """
+    log = job.uart_log.resolve()
+    log.unlink(missing_ok=True)
+    finished = process.run(
+        [*command, "-serial", f"file:{log}"],
+        time_limit_s=job.time_limit_s,
+        stop_when=StopText(log, job.stop_texts) if job.stop_texts else None,
+    )
+    uart = uart_log.read(log)
+    if finished.timed_out:
+        raise EmulationError(
+            f"the firmware did not end within {job.time_limit_s:g} s on {job.machine.qemu}", last_line(uart)
+        )
+    return finished, uart
 
 
 def open(job: Job) -> QemuSession:

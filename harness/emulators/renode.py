@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import process
-from harness.emulators import renode_output, renode_script, renode_start
+from harness.emulators import counts, renode_output, renode_script, renode_start
 from harness.emulators.renode_output import END_MARK, LOG_SIZE, STOP_TEXT, TIME_LIMIT
 from harness.emulators.renode_session import RenodeSession
 from harness.emulators.uart_log import StopText
@@ -41,9 +41,9 @@ def run(job: Job) -> Trace:
     counted = renode_output.counts(output)
     return Trace(
         emulator=start.info,
-        block_addresses=renode_start.no_blocks(),
-        block_instructions=renode_start.no_blocks(),
-        segments=tuple(Segment(instructions=count, executions=renode_start.no_blocks()) for count in counted.segments),
+        block_addresses=counts.no_blocks(),
+        block_instructions=counts.no_blocks(),
+        segments=tuple(Segment(instructions=count, executions=counts.no_blocks()) for count in counted.segments),
         ended_by=counted.ended_by,
         uart=output.uart,
         log=output.log,

@@ -4,8 +4,8 @@ A pseudo-terminal is the one console of Renode's that nobody else can reach: its
 
 It is slow, for two reasons that are Renode's (1.16.1). It reads a terminal byte by byte, each byte through two of its
 threads (0.3 ms, several ms on a busy machine); and it hands them to the UART only between two quanta of emulated time,
-while firmware that polls fills each quantum with reads of a register: 0.01 s of a core at 80 MHz take 50 to 100 ms. So
-requests cost more than inferences do. (A quantum of 0.001 s was seen to halve it.)
+while firmware that polls fills each quantum with reads of a register: 0.01 s of a core at 80 MHz take 50 to 100 ms, and
+the 0.001 s that are taken here were seen to halve the time of a request. So requests cost more than inferences do.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from harness import process
-from harness.emulators import renode_output, renode_script, renode_start
+from harness.emulators import counts, renode_output, renode_script, renode_start
 from harness.emulators.renode_output import LOG_SIZE
 from harness.errors import EmulationError
 from harness.records import EmulatorInfo, Job, Segment
@@ -150,7 +150,7 @@ class RenodeSession:
     def _segment(self) -> Segment:
         mark = self._marks.popleft()
         instructions, self._last_mark = mark - self._last_mark, mark
-        return Segment(instructions=instructions, executions=renode_start.no_blocks())
+        return Segment(instructions=instructions, executions=counts.no_blocks())
 
     def _line(self, line: str) -> None:
         """Take a line of Renode's standard output, in the thread that reads it."""

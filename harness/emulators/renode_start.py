@@ -5,15 +5,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness import process
-from harness.emulators import renode_find, renode_output, renode_script
+from harness.emulators import renode_find, renode_output, renode_script, uart_log
 from harness.records import EmulatorInfo, Job
-
-if TYPE_CHECKING:
-    from harness.records import IntArray
 
 # Without --console the monitor listens on the network, and errors are said to nobody.
 _OPTIONS = ("--disable-gui", "--plain", "--console", "--hide-log")
@@ -58,7 +53,7 @@ class Start:
             stdout=finished.stdout,
             stderr=finished.stderr,
             log=renode_output.read_log(self.log),
-            uart=_text(self.job.uart_log),
+            uart=uart_log.read(self.job.uart_log),
             stopped_by=stopped_by,
             machine=self.job.machine.name,
             ram=self.job.machine.ram.origin,
@@ -76,14 +71,3 @@ def prepare(job: Job) -> Start:
             path holds a character that Renode cannot take.
     """
     return Start(job, renode_find.find(), renode_script.description(job.machine.name))
-
-
-def no_blocks() -> IntArray:
-    """An empty int64 array: Renode counts no blocks."""
-    import numpy as np
-
-    return np.zeros(0, dtype=np.int64)
-
-
-def _text(file: Path) -> str:
-    return file.read_bytes().decode(errors="replace") if file.exists() else ""

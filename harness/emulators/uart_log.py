@@ -28,3 +28,8 @@ def last_line(uart: str) -> str:
     """The last line that is not empty, in words for a hint."""
     lines = [line for line in uart.splitlines() if line.strip()]
     return f"the last line on its UART: {lines[-1].strip()[:200]}" if lines else "it printed nothing on its UART"
+
+
+def read(log: Path) -> str:
+    """What the firmware printed; nothing where the emulator made no file."""
+    return log.read_bytes().decode(errors="replace") if log.exists() else ""
