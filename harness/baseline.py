@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import store
 from harness.errors import BadInputError, HarnessError
 from harness.records import Record
 from harness.result import SCHEMA, Artifacts, Result
@@ -65,15 +66,11 @@ def find(result: Result, folder: Path) -> Result | None:
     """
     path = folder / name(result)
     try:
-        content = path.read_bytes()
-        found = msgspec.json.decode(content, type=Result)
+        return store.decode(path.read_bytes(), str(path))
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: {error}", f"store it anew ({SCHEMA})") from error
-    if found.schema != SCHEMA:
-        raise BadInputError(f"{path}: stored with schema {found.schema!r}, this version reads {SCHEMA!r}")
-    return found
 
 
 def incomparable(result: Result, baseline: Result) -> str | None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness import cache, pipeline
+from harness import cache, pipeline, store
 from harness.errors import BadInputError
 from harness.library import Progress, silent
 from harness.paths import cache_folder
 from harness.records import Record
 from harness.result import Result
 from harness.setup import DEFAULT_TIME_LIMIT_S
-from harness.store import EMULATOR_LOG
 
 # What a cold cache shares: libraries take half a minute a core to build, and are named by all that they depend on.
 _SHARED = ("libraries", "sources", "qemu-plugin")
@@ -109,8 +107,4 @@ def _cold_cache() -> Iterator[None]:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    return {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
-        if path.name not in ("manifest.json", EMULATOR_LOG)
-    }
+    return {name: digest for name, digest in store.files(folder).items() if name != store.EMULATOR_LOG}

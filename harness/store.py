@@ -81,7 +81,7 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...], log: st
                 run_id=result.run_id,
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 command=command,
-                files=_files(work),
+                files=files(work),
             )
             partial = work / f"{_MANIFEST}.part"
             partial.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
@@ -101,7 +101,7 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...], log: st
 def _move_into_place(work: Path, folder: Path, manifest: Manifest) -> None:
     """Where the same files are stored already, only the manifest is new, so that readers find the run at any time."""
     with filelock.FileLock(f"{folder.parent / '.lock'}"):
-        if _is_complete(folder) and _files(folder) == manifest.files:
+        if _is_complete(folder) and files(folder) == manifest.files:
             (work / _MANIFEST).replace(folder / _MANIFEST)
             return
         old = folder.parent / f".old-{folder.name}-{os.getpid()}"
@@ -116,7 +116,7 @@ def _move_into_place(work: Path, folder: Path, manifest: Manifest) -> None:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _files(folder: Path) -> dict[str, str]:
+def files(folder: Path) -> dict[str, str]:
     """SHA-256 of what a run's folder holds."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
@@ -136,17 +136,26 @@ def load(run: str) -> Result:
 
 def _read(folder: Path) -> Result:
     try:
-        content = (folder / _RESULT).read_bytes()
-        schema = msgspec.json.decode(content, type=_Schema).schema
-        if schema != SCHEMA:
-            hint = "measure it again" if schema in _OLDER_SCHEMAS else "update the harness"
-            raise BadInputError(f"{folder.name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", hint)
-        result = msgspec.json.decode(content, type=Result)
+        result = decode((folder / _RESULT).read_bytes(), folder.name)
     except FileNotFoundError as error:
         raise BadInputError(f"{folder}: no complete run ({Path(error.filename).name} is missing)") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{folder / _RESULT}: {error}") from error
     return _absolute(result, folder)
+
+
+def decode(content: bytes, name: str) -> Result:
+    """A result as JSON; ``name`` says in an error which one.
+
+    Raises:
+        BadInputError: it is of another schema.
+        msgspec.DecodeError, UnicodeDecodeError: it is no result.
+    """
+    schema = msgspec.json.decode(content, type=_Schema).schema
+    if schema != SCHEMA:
+        hint = "measure it again" if schema in _OLDER_SCHEMAS else "update the harness"
+        raise BadInputError(f"{name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", hint)
+    return msgspec.json.decode(content, type=Result)
 
 
 class _Schema(msgspec.Struct):
