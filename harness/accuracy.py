@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import tokenize
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from harness import library, model, reference, serving
+from harness import library, model, reference, serving, setup, tensors
 from harness.errors import BadInputError
 from harness.library import Progress, silent
 from harness.records import EmulatorInfo, Model, Record, Tensor
@@ -21,7 +22,6 @@ SCHEMA = "tflm-harness/accuracy/1"
 
 _STEP = "running images"
 _MAGIC = b"\x93NUMPY"
-_DTYPES = {"int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8", "float32": "<f4", "bool": "?"}
 
 Array = npt.NDArray[Any]
 
@@ -132,7 +132,7 @@ def measure(
     with device_context as device:
         if device.model.sha256 != checked.sha256:
             raise BadInputError(f"{model_path} changed while it was read")
-        hard_float = device.platform.fpu is not None and fpu is not False
+        hard_float = setup.uses_fpu(device.platform, fpu)
         expf = reference.expf_of(checked, device.platform.fpu if hard_float else None)
         device_classes, host_classes, different, instructions = [], [], [], []
         with serving.host(checked, host, expf, time_limit_s) as golden:
@@ -274,7 +274,7 @@ def _own_type(images: Array, tensor: Tensor, path: Path) -> tuple[Array, float]:
 
 
 def _dtype(tensor: Tensor) -> np.dtype[Any]:
-    return np.dtype(_DTYPES[tensor.type])
+    return tensors.dtype(tensor.type)
 
 
 def _arrays(outputs: tuple[bytes, ...], network: Model) -> list[Array]:
@@ -287,10 +287,5 @@ def _class_of(outputs: tuple[bytes, ...], network: Model) -> int:
 
 
 def _elements_different(device: tuple[bytes, ...], host: tuple[bytes, ...], network: Model) -> int:
-    """Elements whose bytes differ, so that two NaN of the same bits are equal and 0.0 and -0.0 are not."""
-    count = 0
-    for mine, theirs in zip(_arrays(device, network), _arrays(host, network), strict=True):
-        size = mine.dtype.itemsize
-        rows = [array.view(np.uint8).reshape(-1, size) for array in (mine, theirs)]
-        count += int(np.sum(np.any(rows[0] != rows[1], axis=1)))
-    return count
+    widths = (_dtype(network.tensors[index]).itemsize for index in network.outputs)
+    return sum(itertools.starmap(tensors.differing, zip(device, host, widths, strict=True)))

@@ -9,7 +9,7 @@ import re
 import msgspec
 import numpy as np
 
-from harness import cores, process
+from harness import cores, process, tensors
 from harness.breakdown import Breakdown, Counter, share
 from harness.elf import Elf
 from harness.errors import HarnessError
@@ -39,7 +39,6 @@ from harness.sources import TFLM_VINTAGE
 from harness.store import ARTIFACTS, EMULATOR_LOG, FUNCTIONS_CSV
 from harness.wire import Console
 
-_DTYPES = {"int8": "<i1", "int16": "<i2", "int32": "<i4", "int64": "<i8", "float32": "<f4", "bool": "<u1"}
 _TEST_INPUT = ".test_input"
 _STACK = ".stack"
 
@@ -103,7 +102,7 @@ def result(measured: Measured) -> Result:
         platform=platform.name,
         platform_title=platform.title,
         core=platform.core,
-        fpu=platform.fpu if setup.hard_float else None,
+        fpu=setup.fpu,
         machine=_machine_part(measured),
         emulator=measured.trace.emulator.name,
         kernels=options.kernels,
@@ -251,19 +250,15 @@ def _difference(
 ) -> Difference:
     if len(device) != len(other):
         raise HarnessError(f"{name}: {len(device)} bytes on the device, {len(other)} by {reference}")
-    mine, theirs = (np.frombuffer(data, dtype=_DTYPES[kind]) for data in (device, other))
-    # NaNs are equal to nothing, so it is the bytes that tell which elements differ.
-    width = mine.dtype.itemsize
-    unequal = (
-        np.frombuffer(device, dtype=np.uint8).reshape(-1, width) != np.frombuffer(other, np.uint8).reshape(-1, width)
-    ).any(axis=1)
+    dtype = np.dtype(np.uint8) if kind == "bool" else tensors.dtype(kind)  # a bool's byte may be any
+    mine, theirs = (np.frombuffer(data, dtype=dtype) for data in (device, other))
     distance = np.abs(mine.astype(np.float64) - theirs.astype(np.float64))
     return Difference(
         index=index,
         op=op,
         name=name,
         elements=mine.size,
-        differing=int(unequal.sum()),
+        differing=tensors.differing(device, other, dtype.itemsize),
         largest=float(distance.max()) if np.isfinite(distance).all() else None,
         reference=reference,
     )

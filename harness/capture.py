@@ -152,7 +152,7 @@ def _network(
     data = inputs.load(paths, setup.model) if paths else inputs.deterministic(setup.model)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)
-    golden = reference.compute(setup.model, data, host, setup.platform.fpu if setup.hard_float else None)
+    golden = reference.compute(setup.model, data, host, setup.fpu)
     return Network(model=setup.model, platform=setup.platform, input=data.origin, golden=golden)
 
 

@@ -27,7 +27,7 @@ APP_HANG = "app_hang"
 APP_OVERFLOW = "app_overflow"
 
 _STACK_MOST_BYTES = 64 * 1024
-_MODEL_ALIGNMENT = 16
+_ALIGNMENT = 16
 
 
 class ImageError(BuildError):
@@ -88,6 +88,11 @@ class Spec(Record, frozen=True):
         if self.stack_override is not None:
             return self.stack_override
         return min(_STACK_MOST_BYTES, self.machine.ram.size_bytes // 4)
+
+
+def aligned(size_bytes: int) -> int:
+    """A size rounded up to the alignment of TFLM's buffers."""
+    return -(-size_bytes // _ALIGNMENT) * _ALIGNMENT
 
 
 def link(spec: Spec, library: Library, arm: toolchain.Toolchain) -> Elf:
@@ -236,7 +241,7 @@ def _render_image_s(spec: Spec) -> str:
     lines = [
         '.file "image.S"',  # else the object's temporary name becomes a symbol, and no two links are the same
         '.section .model, "a"',
-        f".balign {_MODEL_ALIGNMENT}",
+        f".balign {_ALIGNMENT}",
         ".global image_model",
         "image_model:",
         '.incbin "model.tflite"',
@@ -246,7 +251,7 @@ def _render_image_s(spec: Spec) -> str:
     ]
     for index in range(len(spec.inputs)):
         lines += [
-            f".balign {_MODEL_ALIGNMENT}",
+            f".balign {_ALIGNMENT}",
             f".global image_input{index}",
             f"image_input{index}:",
             f'.incbin "input{index}.bin"',

@@ -10,17 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import tensors
 from harness.errors import BadInputError
 from harness.records import Model, Record, Tensor
 
-_DTYPES = {
-    "int8": np.int8,
-    "int16": np.int16,
-    "int32": np.int32,
-    "int64": np.int64,
-    "float32": np.float32,
-    "bool": np.bool_,
-}
 _DETERMINISTIC = "deterministic: SHAKE-128 of 'tflm-harness input N'"
 
 
@@ -63,7 +56,7 @@ def _inputs(data: list[bytes], origin: str) -> Inputs:
 
 
 def _stream(tensor: Tensor, position: int) -> bytes:
-    dtype = np.dtype(_DTYPES[tensor.type])
+    dtype = tensors.dtype(tensor.type)
     count = tensor.bytes // dtype.itemsize
     shake = hashlib.shake_128(f"tflm-harness input {position}".encode())
     if tensor.type == "int8":
@@ -87,7 +80,7 @@ def _load_one(path: Path, tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtyp
         raise BadInputError(f"{path}: not a .npy file ({reason})", "numpy.save writes them") from error
     if not isinstance(array, np.ndarray):
         raise BadInputError(f"{path}: an .npz archive, expected a .npy file", "numpy.save writes them")
-    expected = np.dtype(_DTYPES[tensor.type])
+    expected = tensors.dtype(tensor.type)
     if array.dtype != expected:
         hint = None
         if tensor.type == "int8" and array.dtype.kind == "f" and tensor.scales:

@@ -137,7 +137,7 @@ def _prepare(setup: Setup, input_paths: Sequence[str | Path], progress: Progress
     libraries = library.for_core(setup.arch, setup.options.optimisation, setup.arm, progress)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)
-    golden = reference.compute(setup.model, data, host, setup.platform.fpu if setup.hard_float else None)
+    golden = reference.compute(setup.model, data, host, setup.fpu)
     return _Prepared(setup=setup, data=data, libraries=libraries, host=host, golden=golden)
 
 
@@ -234,7 +234,7 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     known = cache.read(cached, Arena)
     if known is not None:
         return known
-    _, console = _emulate(setup, elf, machine)
+    _, console = emulate(setup, elf, machine)
     if console.failure is not None and console.failure.stage == "allocate":
         # All the RAM but the stack's was there, so the program needs more than that.
         raise _TooSmall("RAM", machine.ram.size_bytes - spec.stack_bytes + 1)
@@ -256,7 +256,7 @@ def execute(
     """
     spec = _spec(setup, data, machine, arena_bytes, image.APP_PROFILE, dump_node)
     elf = image.link(spec, libraries, setup.arm)
-    trace, console = _emulate(setup, elf, machine)
+    trace, console = emulate(setup, elf, machine)
     _require_success(setup, console)
     return elf, trace, console
 
@@ -275,18 +275,25 @@ def _spec(
     )
 
 
-def _emulate(setup: Setup, elf: Elf, machine: Machine) -> tuple[Trace, wire.Console]:
+def emulate(setup: Setup, elf: Elf, machine: Machine, counted: bool = True) -> tuple[Trace, wire.Console]:
+    """Run firmware to its end on the emulator that ``setup`` names, and read what it printed.
+
+    ``counted`` False: nothing is counted, and its timers go by what is executed alone.
+
+    Raises:
+        EmulationError: it does not come to an end, or prints what it should not.
+    """
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         trace = BACKENDS[setup.options.emulator].run(
             Job(
                 elf=elf.path,
                 machine=machine,
-                mark_address=elf.symbols[image.MARK_SYMBOL],
+                mark_address=elf.symbols[image.MARK_SYMBOL] if counted else None,
                 end_address=elf.symbols[image.END_SYMBOL],
                 uart_log=Path(folder) / "uart.log",
                 time_limit_s=setup.options.time_limit_s,
                 work=Path(folder),
-                stop_texts=(wire.HALTED,),
+                stop_texts=(wire.HALTED,) if counted else (wire.ENDED, wire.HALTED),
                 instruction_limit=setup.options.instruction_limit,
             )
         )

@@ -17,7 +17,6 @@ from harness.records import Record
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options
 
 DEFAULT_FRAMES = 20
-_ALIGNMENT = 16
 _MOST_TICKS = 1 << 24  # of the timer, which counts 24 bits
 _MOST_FRAMES = 100_000
 # The ramp ends where the highest rate that is kept and the lowest that is not are this close.
@@ -171,8 +170,8 @@ def _run(made: scenario.Scenario, rate_hz: Fraction, frames: int, interrupts: in
         raise BadInputError(f"{float(rate_hz):g} inputs a second leave no instruction between two interrupts")
     schedule = image.Schedule(ticks=ticks, interrupts=interrupts, frames=frames)
     # Behind the arena lie two buffers for each input.
-    buffers = sum(2 * -(-len(data) // _ALIGNMENT) * _ALIGNMENT for data in made.data.data)
-    arena = -(-made.arena.needed // _ALIGNMENT) * _ALIGNMENT
+    buffers = sum(2 * image.aligned(len(data)) for data in made.data.data)
+    arena = image.aligned(made.arena.needed)
     elf = made.link(made.spec(image.APP_REALTIME, arena + buffers, schedule))
     trace, console = made.run(elf)
     if console.status != wire.STATUS_OK or console.kept is None or console.times is None:

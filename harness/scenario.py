@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from harness import image, inputs, library, pipeline, wire
 from harness.elf import Elf
 from harness.emulators import BACKENDS
-from harness.errors import EmulationError, HarnessError
+from harness.errors import HarnessError
 from harness.inputs import Inputs
 from harness.library import Library, Progress, silent
-from harness.records import Job, Platform, Record, Trace
+from harness.records import Platform, Record, Trace
 from harness.setup import Options, Setup, prepare
-
-_ENDED = b"@end status="
 
 
 class Scenario(Record, frozen=True):
@@ -64,26 +61,7 @@ class Scenario(Record, frozen=True):
         Raises:
             EmulationError: it does not come to an end, or prints what it should not.
         """
-        options = self.setup.options
-        with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-            trace = BACKENDS[options.emulator].run(
-                Job(
-                    elf=elf.path,
-                    machine=self.machine.machine,
-                    mark_address=None,
-                    end_address=elf.symbols[image.END_SYMBOL],
-                    uart_log=Path(folder) / "uart.log",
-                    time_limit_s=options.time_limit_s,
-                    work=Path(folder),
-                    stop_texts=(_ENDED, wire.HALTED),
-                )
-            )
-        try:
-            return trace, wire.parse(trace.uart)
-        except wire.WireError as error:
-            raise EmulationError(
-                f"the firmware printed what it should not: {error}", detail=trace.uart[-4000:]
-            ) from error
+        return pipeline.emulate(self.setup, elf, self.machine.machine, counted=False)
 
 
 def make(model: str | Path, platform: str, options: Options, progress: Progress = silent) -> Scenario:

@@ -19,7 +19,6 @@ from harness.records import EmulatorInfo, Job, Machine, Model, Platform, Record,
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
 
 APP_SERVE = "app_serve"
-_ALIGNMENT = 16
 # Inferences of one request: their segments wait in memory until it is answered.
 _BATCH = 16
 
@@ -247,7 +246,7 @@ def _link(setup: Setup, libraries: Library) -> tuple[Elf, Machine]:
     """The firmware on the first machine that holds it: the arena that the network needs, and the inputs behind it."""
     model = setup.model
     found, arena = pipeline.fit(setup, libraries, inputs.deterministic(model))
-    copies = sum(-(-model.tensors[index].bytes // _ALIGNMENT) * _ALIGNMENT for index in model.inputs)
+    copies = sum(image.aligned(model.tensors[index].bytes) for index in model.inputs)
     larger = setup.platform.machines
     if found.name in larger:
         larger = larger[larger.index(found.name) + 1 :]
@@ -257,7 +256,7 @@ def _link(setup: Setup, libraries: Library) -> tuple[Elf, Machine]:
             inputs=(),
             kernels=setup.options.kernels,
             machine=machine,
-            arena_bytes=-(-arena.needed // _ALIGNMENT) * _ALIGNMENT + copies,
+            arena_bytes=image.aligned(arena.needed) + copies,
             app=APP_SERVE,
         )
         try:

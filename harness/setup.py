@@ -38,9 +38,19 @@ class Setup(Record, frozen=True):
     arch: tuple[str, ...]
     hard_float: bool
 
+    @property
+    def fpu(self) -> str | None:
+        """The FPU that the code is built for, None where floating point is in software."""
+        return self.platform.fpu if self.hard_float else None
+
     def on(self, emulator: str) -> Setup:
         """The same on another emulator."""
         return msgspec.structs.replace(self, options=msgspec.structs.replace(self.options, emulator=emulator))
+
+
+def uses_fpu(platform: Platform, fpu: bool | None) -> bool:
+    """Whether floating point is the FPU's: where the platform has one, and ``Options.fpu`` does not put it off."""
+    return platform.fpu is not None and fpu is not False
 
 
 def prepare(model_path: Path, platform: str, options: Options) -> Setup:
@@ -63,7 +73,7 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
     found = platforms.load(platform)
     if options.fpu and found.fpu is None:
         raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")
-    hard_float = found.fpu is not None and options.fpu is not False
+    hard_float = uses_fpu(found, options.fpu)
     return Setup(
         model=model.load(model_path),
         platform=found,

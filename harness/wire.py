@@ -35,6 +35,9 @@ STACK_UNKNOWN = 2**32 - 1
 # Printed by TFLM where a check fails that cannot return an error; the firmware then spins.
 HALTED = b"HALTED"
 
+# How the last line begins.
+ENDED = b"@end status="
+
 # Frames: most bytes of a payload, bytes besides it, most inputs and outputs, most inferences of a request.
 FRAME_PAYLOAD = 256
 FRAME_OVERHEAD = 8

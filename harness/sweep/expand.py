@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import cores, inputs, model, platforms, sources, toolchain
+from harness import cores, inputs, model, platforms, setup, sources, toolchain
 from harness.emulators import plugin, renode_find, renode_script
 from harness.errors import BadInputError, HarnessError
 from harness.paths import data_folder
@@ -152,7 +152,7 @@ class _Identify:
             ]
         except HarnessError as error:
             return _refused(choice, failure_of(error))
-        hard_float = found.fpu is not None and choice.fpu is not False
+        hard_float = setup.uses_fpu(found, choice.fpu)
         parts = {
             **self._common,
             "model": network.sha256,

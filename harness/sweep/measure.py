@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from harness import cores, library, pipeline, platforms, toolchain
+from harness import cores, library, pipeline, platforms, setup, toolchain
 from harness.emulators import plugin
 from harness.errors import BuildError, HarnessError
 from harness.library import Progress
@@ -93,7 +93,7 @@ def builds(points: Iterable[Point]) -> tuple[Build, ...]:
 
 def _build_of(point: Point) -> Build:
     found = platforms.load(point.choice.platform)
-    hard_float = found.fpu is not None and point.choice.fpu is not False
+    hard_float = setup.uses_fpu(found, point.choice.fpu)
     return cores.flags(found.core, found.fpu, hard_float), point.choice.optimisation
 
 

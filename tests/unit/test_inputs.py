@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import inputs
+from harness import inputs, tensors
 from harness.errors import BadInputError
 from harness.records import Model, Tensor
 
@@ -70,7 +70,7 @@ def test_deterministic_floats_are_the_upper_24_bits_of_the_stream() -> None:
 def test_deterministic_values_fill_their_ranges() -> None:
     def values(kind: str) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:
         raw = inputs.deterministic(model(tensor(kind, (1, 4096)))).data[0]
-        return np.frombuffer(raw, dtype=inputs._DTYPES[kind])
+        return np.frombuffer(raw, dtype=tensors.dtype(kind))
 
     floats = values("float32").astype(np.float64)
     assert -1.0 <= floats.min() < -0.99
@@ -88,7 +88,7 @@ def test_what_identifies_an_input_tells_where_one_ends_and_the_next_begins() -> 
 
 @pytest.mark.parametrize("kind", ["int8", "int16", "int32", "int64", "float32", "bool"])
 def test_files_give_their_bytes_in_the_models_order(tmp_path: Path, kind: str) -> None:
-    expected = np.arange(24).reshape(2, 3, 4).astype(inputs._DTYPES[kind])
+    expected = np.arange(24).reshape(2, 3, 4).astype(tensors.dtype(kind))
     # Fortran order on disk is C order on the device.
     np.save(tmp_path / "b.npy", np.asfortranarray(expected))
     np.save(tmp_path / "a.npy", np.int8([[-128, 127]]))
