@@ -30,6 +30,7 @@ FIXED_FLAGS = ("-funsigned-char", "-ffp-contract=off", "-DNDEBUG")
 Progress = Callable[[str, int | None, int | None], None]
 
 _BUILD_LIMIT_S = 1200.0
+_HOST_OPTIMISATION = "-O2"
 
 
 class Library(Record, frozen=True):
@@ -82,8 +83,31 @@ def for_host(progress: Progress = silent) -> Library:
     """The application as a program of this machine, ``application``/harness-native: its outputs are the reference."""
     compiler = toolchain.host()
     return _library(
-        "the host reference", [f"-DCMAKE_CXX_COMPILER={compiler.gxx}"], (), "-O2", compiler.version, progress
+        "the host reference",
+        [f"-DCMAKE_CXX_COMPILER={compiler.gxx}"],
+        (),
+        _HOST_OPTIMISATION,
+        compiler.version,
+        progress,
     )
+
+
+def is_built(arch: tuple[str, ...], optimisation: str, arm: toolchain.Toolchain) -> bool:
+    """Whether ``for_core`` has nothing to build.
+
+    Raises:
+        MissingToolError: the sources cannot be located.
+    """
+    return _is_built(arch, optimisation, arm.version)
+
+
+def host_is_built() -> bool:
+    """Whether ``for_host`` has nothing to build. Errors are those of ``is_built``."""
+    return _is_built((), _HOST_OPTIMISATION, toolchain.host().version)
+
+
+def _is_built(arch: tuple[str, ...], optimisation: str, compiler: str) -> bool:
+    return all(folder.is_dir() for folder in _folders(sources.locate(), arch, optimisation, compiler))
 
 
 def _library(
@@ -95,20 +119,12 @@ def _library(
     progress: Progress,
 ) -> Library:
     found = sources.locate()
-    common = {
-        "arch": arch,
-        "optimisation": optimisation,
-        "compiler": compiler,
-        "tflm": found.tflm_identity,
-        "cmsis_nn": found.cmsis_nn_identity,
-    }
+    runtime, application = _folders(found, arch, optimisation, compiler)
     arguments = [*arguments, f"-DHARNESS_OPT={optimisation}"]
-    runtime = _part(
-        title, {**common, "firmware": _sha256("cmake")}, found, [*arguments, "-DHARNESS_PART=runtime"], progress
-    )
-    application = _part(
+    _part(title, runtime, found, [*arguments, "-DHARNESS_PART=runtime"], progress)
+    _part(
         f"the application of {title}",
-        {**common, "firmware": _sha256("cmake", "app", "hal", "kernels", "targets")},
+        application,
         found,
         [*arguments, "-DHARNESS_PART=application", f"-DHARNESS_RUNTIME_DIR={runtime}"],
         progress,
@@ -125,21 +141,33 @@ def _library(
     )
 
 
-def _part(
-    title: str, identity: dict[str, object], found: sources.Sources, arguments: list[str], progress: Progress
-) -> Path:
-    """The folder of one part, built where it is not there yet. A second run that wants it waits for the first."""
-    key = hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
-    folder = cache_folder() / "libraries" / key
+def _folders(found: sources.Sources, arch: tuple[str, ...], optimisation: str, compiler: str) -> tuple[Path, Path]:
+    """Where runtime and application are kept, built or not."""
+    common = {
+        "arch": arch,
+        "optimisation": optimisation,
+        "compiler": compiler,
+        "tflm": found.tflm_identity,
+        "cmsis_nn": found.cmsis_nn_identity,
+    }
+
+    def folder(*parts: str) -> Path:
+        identity = {**common, "firmware": _sha256(*parts)}
+        return cache_folder() / "libraries" / hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
+
+    return folder("cmake"), folder("cmake", "app", "hal", "kernels", "targets")
+
+
+def _part(title: str, folder: Path, found: sources.Sources, arguments: list[str], progress: Progress) -> None:
+    """Build one part where it is not there yet. A second run that wants it waits for the first."""
     if folder.is_dir():
-        return folder
+        return
     with cache.writing():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):
             if not folder.is_dir():
                 sources.check_cmsis_nn(found.cmsis_nn)
                 _build(title, folder, found, arguments, progress)
-    return folder
 
 
 def _sha256(*folders: str) -> str:
