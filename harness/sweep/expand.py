@@ -9,6 +9,7 @@ import importlib.metadata
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -37,7 +38,7 @@ def expand(file: File) -> Plan:
     """
     notes: list[str] = []
     choices = _filtered(file, _product(file), notes)
-    identify = _Identify()
+    identify = Identify()
     points: dict[str, Point] = {}
     for choice in choices:
         point = identify(choice)
@@ -118,8 +119,12 @@ def _require_possible(file: File, plan: Plan) -> None:
                             failures[0].hint)  # fmt: skip
 
 
-class _Identify:
-    """Turns choices into points; what they share is asked for once."""
+class Identify:
+    """Turns choices into points; what they share is asked for once.
+
+    Raises:
+        MissingToolError: a compiler, or cargo, is not installed.
+    """
 
     def __init__(self) -> None:
         found = sources.locate()
@@ -140,41 +145,53 @@ class _Identify:
         self._emulator = functools.cache(_emulator)
         self._arch = functools.cache(cores.flags)
 
+    def parts(self, choice: Choice) -> dict[str, Any]:
+        """Everything that decides a point's result before it runs, by name.
+
+        Raises:
+            HarnessError: the network is refused, or the emulator is not installed.
+        """
+        found = self._platform(choice.platform)
+        network = self._model(choice.path)
+        version = self._emulator(choice.emulator)
+        return {
+            **self._common,
+            "model": network.sha256,
+            "input": self._input_sha256(choice.path),
+            "platforms": [
+                _platform_sha256(self._platform(name), choice.emulator) for name in (choice.platform, *found.machines)
+            ],
+            "kernels": choice.kernels,
+            "optimisation": choice.optimisation,
+            "arch": self._arch(found.core, found.fpu, setup.uses_fpu(found, choice.fpu)),
+            "emulator": version,
+        }
+
     def __call__(self, choice: Choice) -> Point:
         found = self._platform(choice.platform)
         if choice.fpu and found.fpu is None:
             return _refused(choice, Failure(kind="impossible", message=f"{found.name} ({found.core}) has no FPU"))
         try:
-            network = self._model(choice.path)
-            version = self._emulator(choice.emulator)
-            described = [
-                _platform_sha256(self._platform(name), choice.emulator) for name in (choice.platform, *found.machines)
-            ]
+            parts = self.parts(choice)
         except HarnessError as error:
             return _refused(choice, failure_of(error))
-        hard_float = setup.uses_fpu(found, choice.fpu)
-        parts = {
-            **self._common,
-            "model": network.sha256,
-            "input": self._input_sha256(choice.path),
-            "platforms": described,
-            "kernels": choice.kernels,
-            "optimisation": choice.optimisation,
-            "arch": self._arch(found.core, found.fpu, hard_float),
-            "emulator": version,
-        }
         return Point(
             choice=choice,
-            identity=hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:32],
+            identity=identity_of(parts),
             facts=Facts(
-                model_sha256=network.sha256,
+                model_sha256=parts["model"],
                 core=found.core,
-                fpu=found.fpu if hard_float else None,
+                fpu=found.fpu if setup.uses_fpu(found, choice.fpu) else None,
                 compiler=self._compiler,
-                emulator_version=version[1],
+                emulator_version=parts["emulator"][1],
             ),
             failure=None,
         )
+
+
+def identity_of(parts: dict[str, Any]) -> str:
+    """A hash of what decides a result."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:32]
 
 
 def _model(path: str) -> Model:
