@@ -73,12 +73,11 @@ def random_samples(shapes: Sequence[Sequence[int]], count: int, seed: int) -> li
     return [[array(shape) for shape in shapes] for _ in range(count)]
 
 
-def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:
-    """The converter's settings, as stored with a converted network; ``io`` of None is the same as ``dtype``.
+def check_types(dtype: str, io: str | None) -> Type:
+    """The type of inputs and outputs; ``io`` of None is the same as ``dtype``.
 
     Raises:
         BadInputError: a type that the packaged TFLM cannot run, or integer inputs of a float network.
-        MissingToolError: TensorFlow is not installed.
     """
     io = io or dtype
     for role, value in (("dtype", dtype), ("io", io)):
@@ -86,6 +85,17 @@ def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:
             raise BadInputError(f"{role} is {value!r}", f"the packaged TFLM runs {' and '.join(_TYPES)} networks")
     if dtype == "float32" and io != "float32":
         raise BadInputError(f"a float32 network cannot have {io} inputs and outputs", 'leave io out, or set "float32"')
+    return "float32" if io == "float32" else "int8"
+
+
+def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:
+    """The converter's settings, as stored with a converted network; ``io`` of None is the same as ``dtype``.
+
+    Raises:
+        BadInputError: a type that the packaged TFLM cannot run, or integer inputs of a float network.
+        MissingToolError: TensorFlow is not installed.
+    """
+    io = check_types(dtype, io)
     version = tensorflow_version()
     if version is None:
         raise _missing()
