@@ -103,7 +103,7 @@ def find(recipe: Recipe) -> Made | None:
 
 
 def metadata_of(tflite: Path) -> Metadata | None:
-    """What the zoo recorded of a .tflite file in the .json beside it; None where it is not one of the zoo's, or changed."""
+    """What the zoo recorded of a .tflite file in the .json beside it; None where it did not make it, or it changed."""
     metadata = cache.read(tflite.with_suffix(".json"), Metadata)
     if metadata is None or metadata.format != FORMAT:
         return None
