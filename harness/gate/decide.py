@@ -1,0 +1,169 @@
+"""From comparisons and failures to one verdict: exit code, order, and the line that names the cause."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness import baseline
+from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, HarnessError
+from harness.gate import words
+from harness.gate.judge import Judged, judge
+from harness.gate.policy import File
+from harness.gate.verdict import NOT_JUDGED, SCHEMA, Comparison, FailurePart, PolicyPart, RunPart, State, Verdict
+from harness.result import Result
+
+UPDATE = 'harness baseline update --reason "..."'
+
+_ORDER: tuple[State, ...] = ("worse", "blocked", "missing", "better", "warned", "suppressed", "ignored", "ok")
+
+
+def decide(
+    policy: File, runs: Iterable[Judged], failures: Iterable[FailurePart] = (), notes: Iterable[str] = ()
+) -> Verdict:
+    """The verdict on runs and on what could not be run.
+
+    Exit code: 3 where something was not measured or not compared; else 1 where something is worse than allowed, not
+    exact, or too large; else 0.
+    """
+    judged, failed = tuple(runs), tuple(failures)
+    comparisons = _sorted(judge(judged, policy.policy.all_rules))
+    parts = tuple(_run(item) for item in judged)
+    code = _exit_code(comparisons, failed)
+    return Verdict(
+        schema=SCHEMA,
+        exit_code=code,
+        headline=_headline(policy, code, parts, comparisons, failed),
+        policy=PolicyPart(name=policy.policy.name, sha256=policy.sha256),
+        runs=parts,
+        comparisons=comparisons,
+        failures=failed,
+        notes=tuple(notes),
+    )
+
+
+def _sorted(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """The worst first: by state, then by how far beyond the allowance; what is wrong comes before what is more."""
+
+    def key(item: Comparison) -> tuple[int, float]:
+        if item.state == "worse":
+            return 0, -(math.inf if item.excess is None else item.excess)
+        return _ORDER.index(item.state), 0.0
+
+    return tuple(sorted(comparisons, key=key))
+
+
+def _run(judged: Judged) -> RunPart:
+    result = judged.result
+    return RunPart(
+        model=result.model.file,
+        model_sha256=result.model.sha256,
+        platform=result.platform,
+        kernels=result.kernels,
+        optimisation=result.optimisation,
+        fpu=result.fpu,
+        emulator=result.emulator,
+        run_id=result.run_id,
+        baseline=None if judged.baseline is None else judged.baseline_file,
+        baseline_run_id=None if judged.baseline is None else judged.baseline.run_id,
+    )
+
+
+def _exit_code(comparisons: tuple[Comparison, ...], failures: tuple[FailurePart, ...]) -> int:
+    states = {item.state for item in comparisons}
+    if states & {"blocked", "missing"} or not all(item.too_large for item in failures):
+        return EXIT_NOT_MEASURED
+    return EXIT_VERDICT_NO if failures or "worse" in states else EXIT_PASS
+
+
+def _headline(
+    policy: File,
+    code: int,
+    runs: tuple[RunPart, ...],
+    comparisons: tuple[Comparison, ...],
+    failures: tuple[FailurePart, ...],
+) -> str:
+    worse = [words.sentence(item, runs[item.run]) for item in comparisons if item.state == "worse"]
+    worse = [f"{item.what}: {item.message}" for item in failures if item.too_large] + worse
+    if code == EXIT_PASS:
+        return _passing(policy, runs, comparisons)
+    if code == EXIT_VERDICT_NO:
+        return _and_more(worse, "worse")
+    stopped = [f"{item.what}: {item.message}" for item in failures if not item.too_large]
+    for group in words.groups(item for item in comparisons if item.state in ("blocked", "missing")):
+        outcome = "not compared" if group.state == "blocked" else "missing"
+        stopped.append(f"{group.reason}: {group.metrics} of {_of(group, runs)} {outcome}")
+    return _and_more(stopped, "like this") + (f"; and worse: {_and_more(worse, 'worse')}" if worse else "")
+
+
+def _of(group: words.Group, runs: tuple[RunPart, ...]) -> str:
+    first, *others = group.runs
+    return runs[first].label if not others else f"{len(others) + 1} runs"
+
+
+def _and_more(items: list[str], what: str) -> str:
+    first, *others = items
+    return f"{first} (and {len(others)} more {what})" if others else first
+
+
+def _passing(policy: File, runs: tuple[RunPart, ...], comparisons: tuple[Comparison, ...]) -> str:
+    left_out = sum(item.state in NOT_JUDGED for item in comparisons)
+    better = [item for item in comparisons if item.state == "better"]
+    judged = len(comparisons) - left_out
+    text = f"{policy.policy.name}: {_count(len(runs), 'run')}, {_count(judged, 'comparison')}, none worse than allowed"
+    if left_out:
+        text += f", {left_out} left out"
+    if better:
+        best = max(better, key=lambda item: abs(item.change_percent or 0))
+        text += f"; {len(better)} better, {words.sentence(best, runs[best.run])}: {UPDATE}"
+    return text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def unused(policy: File, folder: Path, runs: Iterable[Judged]) -> tuple[FailurePart, ...]:
+    """Baselines in the folder that no run has: its network, or its row of the policy, may be gone."""
+    used = {item.baseline_file for item in runs}
+    return tuple(
+        FailurePart(
+            what=f"baseline {path.name}",
+            message="no run of the policy has it: is its network gone?",
+            hint=f'remove {path.name}, add its run to the policy, or set unused_baselines = "ignore"',
+        )
+        for path in sorted(folder.glob("*.json"))
+        if path.name not in used
+    )
+
+
+def judged(result: Result, folder: Path, accuracy: float | None = None, reason: str | None = None) -> Judged:
+    """A result with its baseline.
+
+    Raises:
+        BadInputError: the baseline cannot be read, or is of another schema.
+    """
+    found = baseline.find(result, folder)
+    made = Judged(result=result, baseline=found, baseline_file=baseline.name(result), accuracy=accuracy)
+    if reason is None:
+        return made
+    return Judged(
+        result=result, baseline=found, baseline_file=made.baseline_file, accuracy=accuracy, accuracy_reason=reason
+    )
+
+
+def failed(path: Path, error: HarnessError, policy: File | None) -> Verdict:
+    """The verdict where an error ended the gate before there was one, so that every output says why."""
+    code = error.exit_code if error.exit_code in (EXIT_BAD_INPUT, EXIT_NOT_MEASURED) else EXIT_NOT_MEASURED
+    name, sha256 = (path.name, "") if policy is None else (policy.policy.name, policy.sha256)
+    return Verdict(
+        schema=SCHEMA,
+        exit_code=code,
+        headline=error.message,
+        policy=PolicyPart(name=name, sha256=sha256),
+        runs=(),
+        comparisons=(),
+        failures=(FailurePart(what="gate", message=error.message, hint=error.hint),),
+        notes=(),
+    )

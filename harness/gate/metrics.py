@@ -1,0 +1,97 @@
+"""What a policy may judge: each metric with its unit, the better direction, and where a result has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from harness.errors import BadInputError
+from harness.result import Result
+from harness.sweep import metrics as shared
+from harness.sweep.metrics import Direction
+
+# "counts" depend on everything that decides executed code and its data; "sizes" on what is linked; "network" on the
+# .tflite file alone; "outputs" on network and input; "truth" on nothing but the run itself: there is no baseline of it.
+Group = Literal["counts", "sizes", "network", "outputs", "truth", "accuracy", "estimates"]
+Value = int | float | bool
+
+TRUTH = "bool"
+
+
+class Metric(NamedTuple):
+    """A metric. ``unit`` is "bool" for what holds or does not; ``each_layer``: it has a value a layer, not a run."""
+
+    name: str
+    unit: str
+    direction: Direction
+    group: Group
+    what: str
+    each_layer: bool = False
+
+    @property
+    def truth(self) -> bool:
+        """Whether its value is yes or no, and yes is what is wanted."""
+        return self.unit == TRUTH
+
+
+# The groups of the metrics that sweeps have, too; their units, where a table's heading says it all, in words.
+_GROUPS: dict[str, tuple[Group, str, str]] = {
+    "instructions": ("counts", "instructions", "executed instructions of one inference"),
+    "instructions_per_mac": ("counts", "instructions/MAC", "instructions per multiply-accumulate"),
+    "macs": ("network", "MACs", "multiply-accumulates of one inference"),
+    "flash": ("sizes", "B", "program and model"),
+    "ram": ("sizes", "B", "arena, static data and stack"),
+    "arena": ("sizes", "B", "the smallest arena that works"),
+    "stack": ("sizes", "B", "the stack's high-water mark"),
+    "code": ("sizes", "B", "the program without the model"),
+    "model_size": ("network", "B", "the .tflite file"),
+}
+
+
+def _shared() -> list[Metric]:
+    return [
+        Metric(name=name, unit=unit, direction=shared.get(name).direction, group=group, what=what)
+        for name, (group, unit, what) in _GROUPS.items()
+    ]
+
+
+_METRICS = (
+    *_shared(),
+    Metric("layers", "instructions", "min", "counts", "executed instructions of each layer", each_layer=True),
+    Metric("output_exact", TRUTH, "max", "truth", "every layer's output is the host's, bit for bit"),
+    Metric("output_equal", TRUTH, "max", "outputs", "the outputs are the baseline's, byte for byte"),
+    Metric("fits", TRUTH, "max", "truth", "program, data and stack fit the board"),
+    Metric("accuracy", "share", "max", "accuracy", "share of a test set that is classified right, 0 to 1"),
+    Metric("latency", "s", "min", "estimates", "estimated time of one inference"),
+    Metric("energy", "J", "min", "estimates", "estimated energy of one inference"),
+)
+METRICS = {metric.name: metric for metric in _METRICS}
+
+_READERS: dict[str, Callable[[Result], Value]] = {
+    "output_exact": lambda result: result.check.output_exact and result.check.layers_exact,
+    "fits": lambda result: result.memory.flash_free >= 0 and result.memory.ram_free >= 0,
+}
+
+
+def get(name: str) -> Metric:
+    """The metric of that name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if name not in METRICS:
+        raise BadInputError(f"unknown metric {name!r}", f"one of {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def value(result: Result, metric: str) -> Value | None:
+    """A run's value of a metric that has one a run; None where the result does not hold it.
+
+    Results hold no estimate, so that latency and energy are None; accuracy is not part of a result.
+    """
+    if metric in _READERS:
+        return _READERS[metric](result)
+    if metric in _GROUPS:
+        found: Value | None = getattr(shared.measured(result), metric)
+        return found
+    return None

@@ -1,0 +1,73 @@
+"""Policies, baselines and verdicts for tests of the gate, on made-up results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import result_maker
+
+from harness import baseline
+from harness.gate import decide, policy
+from harness.gate.judge import Judged
+from harness.gate.policy import Policy, Rule
+from harness.gate.verdict import FailurePart, Verdict
+from harness.result import Layer, Result
+
+RULES = (
+    Rule(metric="output_equal", unit="bool"),
+    Rule(metric="instructions", unit="instructions", allowed_percent=1),
+    Rule(metric="layers", unit="instructions", allowed_percent=1, allowed=10),
+    Rule(metric="flash", unit="B", allowed=512),
+    Rule(metric="ram", unit="B"),
+)
+
+
+def replaced(result: Result, part: str, **values: Any) -> Result:
+    """A result with other values in one of its parts."""
+    return msgspec.structs.replace(result, **{part: msgspec.structs.replace(getattr(result, part), **values)})
+
+
+def with_layer(result: Result, index: int, **values: Any) -> Result:
+    """A result with one layer changed."""
+    layers = [*result.layers]
+    layers[index] = msgspec.structs.replace(layers[index], **values)
+    return msgspec.structs.replace(result, layers=tuple(layers))
+
+
+def slower(result: Result, index: int, by: int) -> Result:
+    """A layer executes more: in a function of its own, in loads."""
+    layer: Layer = result.layers[index]
+    assert layer.functions is not None and layer.classes is not None and result.counts.classes is not None
+    changed = with_layer(
+        result,
+        index,
+        instructions=layer.instructions + by,
+        functions=layer.functions | {"waste": by},
+        classes=layer.classes | {"load": layer.classes["load"] + by},
+    )
+    return replaced(changed, "counts", total=result.counts.total + by, layers=result.counts.layers + by)
+
+
+def file(rules: Iterable[Rule] = RULES, **more: Any) -> policy.File:
+    """A policy that was read."""
+    return policy.File(path=Path("made.toml"), sha256="ab" * 32, policy=Policy(name="made", rules=tuple(rules), **more))
+
+
+def judged(result: Result, before: Result | None) -> Judged:
+    """A run with its baseline."""
+    return Judged(result=result, baseline=before, baseline_file=baseline.name(result))
+
+
+def verdict(
+    result: Result, before: Result | None, rules: Iterable[Rule] = RULES, failures: Iterable[FailurePart] = ()
+) -> Verdict:
+    """The verdict on one run."""
+    return decide.decide(file(rules), [judged(result, before)], failures)
+
+
+def plain() -> Result:
+    """The result that others are made from."""
+    return result_maker.result()
