@@ -9,24 +9,12 @@ import msgspec
 
 from harness import store
 from harness.errors import BadInputError, HarnessError
-from harness.records import Record
+from harness.gate import comparability, metrics
+from harness.gate.judge import Judged, judge_one
+from harness.gate.metrics import METRICS
+from harness.gate.policy import Rule
+from harness.gate.verdict import Comparison
 from harness.result import SCHEMA, Artifacts, Result
-
-METRICS = ("instructions", "layers", "flash", "arena", "stack")
-
-
-class Change(Record, frozen=True):
-    """A metric against its baseline: ``limit`` is the baseline and what is allowed above it."""
-
-    what: str
-    actual: int
-    baseline: int
-    limit: int
-    unit: str
-
-    @property
-    def worse(self) -> bool:
-        return self.actual > self.limit
 
 
 def name(result: Result) -> str:
@@ -74,63 +62,33 @@ def find(result: Result, folder: Path) -> Result | None:
 
 
 def incomparable(result: Result, baseline: Result) -> str | None:
-    """Why the numbers of two runs say nothing about each other, None where they do.
-
-    Emulators count the same, so they may differ; what decides the code or its input may not.
-    """
-    for what, mine, theirs in (
-        ("model", result.model.sha256, baseline.model.sha256),
-        ("platform", result.platform, baseline.platform),
-        ("memory map", result.machine.name, baseline.machine.name),
-        ("kernel set", result.kernels, baseline.kernels),
-        ("optimisation", result.optimisation, baseline.optimisation),
-        ("FPU", result.fpu, baseline.fpu),
-        ("compiler", result.identity.compiler, baseline.identity.compiler),
-        ("flags", " ".join(result.identity.flags), " ".join(baseline.identity.flags)),
-        ("TFLM", result.identity.tflm, baseline.identity.tflm),
-        ("CMSIS-NN", result.identity.cmsis_nn, baseline.identity.cmsis_nn),
-        ("input", result.check.input_sha256, baseline.check.input_sha256),
-    ):
-        if mine != theirs:
-            return f"another {what} than the baseline's: {mine}, baseline {theirs}"
-    return None
+    """Why not all numbers of two runs can be compared, None where they can. Estimates do not count: there are none."""
+    estimates = {name for name, metric in METRICS.items() if metric.group == "estimates"}
+    found = comparability.differences(result, baseline)
+    return next((item.reason for item in found if item.metrics - estimates), None)
 
 
-def compare(result: Result, baseline: Result, metric: str, allowed_percent: float = 0.0) -> tuple[Change, ...]:
-    """One metric against the baseline: of "layers" one change for each, otherwise one.
+def compare(result: Result, baseline: Result, metric: str, allowed_percent: float = 0.0) -> tuple[Comparison, ...]:
+    """One metric against the baseline, as the gate does it: of "layers" a comparison for each, otherwise one.
 
     Args:
         result, baseline: comparable ones.
-        metric: one of METRICS.
-        allowed_percent: how much more than the baseline is no worse, in per cent of it.
+        metric: a name in ``harness.gate.metrics.METRICS``.
+        allowed_percent: how much worse than the baseline is accepted, in per cent of it.
 
     Raises:
-        BadInputError: unknown metric, an allowance that is none, or results that cannot be compared.
+        BadInputError: unknown metric, one that there is no value of, an allowance that is none, or results that cannot
+            be compared.
     """
-    if metric not in METRICS:
-        raise BadInputError(f"unknown metric {metric!r}", f"one of {', '.join(METRICS)}")
+    unit = metrics.get(metric).unit
     if not (allowed_percent >= 0 and math.isfinite(allowed_percent)):
         raise BadInputError(f"{allowed_percent:g} % is no allowed change", "give 0 or more")
     reason = incomparable(result, baseline)
     if reason is not None:
         raise BadInputError(reason)
-    if metric == "instructions":
-        values = [("instructions of one inference", result.counts.total, baseline.counts.total)]
-    elif metric == "layers":
-        values = [
-            (f"instructions of layer {mine.index} ({mine.op})", mine.instructions, theirs.instructions)
-            for mine, theirs in zip(result.layers, baseline.layers, strict=True)
-        ]
-    else:
-        values = [(metric, getattr(result.memory, metric), getattr(baseline.memory, metric))]
-    unit = "instructions" if metric in ("instructions", "layers") else "B"
-    return tuple(
-        Change(
-            what=what,
-            actual=actual,
-            baseline=before,
-            limit=before + math.floor(before * allowed_percent / 100),
-            unit=unit,
-        )
-        for what, actual, before in values
-    )
+    judged = Judged(result=result, baseline=baseline, baseline_file=name(result))
+    comparisons = judge_one(judged, [Rule(metric=metric, unit=unit, allowed_percent=allowed_percent)])
+    for item in comparisons:
+        if item.reason is not None:
+            raise BadInputError(item.reason)
+    return tuple(comparisons)

@@ -9,6 +9,9 @@ from robot.api.deco import keyword
 
 from harness import baseline, repeats
 from harness.accuracy import AccuracyResult
+from harness.gate import words
+from harness.gate.metrics import Value
+from harness.gate.verdict import Comparison
 from harness.realtime import Ramp, RealTime
 from harness.repeats import Repeats
 from harness.result import Result
@@ -21,6 +24,17 @@ _METRICS: dict[str, tuple[str, Callable[[Result], int]]] = {
     "arena": ("B", lambda result: result.memory.arena),
     "stack": ("B", lambda result: result.memory.stack),
 }
+
+
+def _what(change: Comparison) -> str:
+    """What changed: "instructions of layer 2 (CONV_2D)"."""
+    if change.layer is not None:
+        return f"instructions of layer {change.layer} ({change.op})"
+    return "instructions of one inference" if change.metric == "instructions" else change.metric
+
+
+def _amount(value: Value | None, unit: str) -> str:
+    return f"{words.amount(value)} {unit}"
 
 
 class Checking(Keywords):
@@ -103,12 +117,13 @@ class Checking(Keywords):
         Metrics: ``instructions``, ``layers`` (the instructions of each), ``flash``, ``arena``, ``stack``.
         """
         changes = baseline.compare(result, reference, metric, allowed_percent)
-        worse = [change for change in changes if change.worse]
+        worse = [change for change in changes if change.state == "worse"]
         if worse:
             self.fail(
                 "; ".join(
-                    f"{change.what}: {amount(change.actual, change.unit)}, limit at most "
-                    f"{amount(change.limit, change.unit)} (baseline {change.baseline:,} and {allowed_percent:g} %)"
+                    f"{_what(change)}: {_amount(change.value, change.unit)}, limit at most "
+                    f"{_amount(change.bound, change.unit)} (baseline {words.amount(change.baseline)} and "
+                    f"{allowed_percent:g} %)"
                     for change in worse
                 )
             )

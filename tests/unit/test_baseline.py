@@ -95,10 +95,10 @@ def test_the_limit_is_the_baseline_and_what_is_allowed() -> None:
     result = result_maker.result()
     at_limit, above = (replaced(result, "counts", total=total) for total in (1010, 1011))
     (change,) = baseline.compare(at_limit, result, "instructions", 1.0)
-    assert (change.actual, change.baseline, change.limit, change.unit) == (1010, 1000, 1010, "instructions")
-    assert not change.worse
-    assert baseline.compare(above, result, "instructions", 1.0)[0].worse
-    assert baseline.compare(at_limit, result, "instructions")[0].worse
+    assert (change.value, change.baseline, change.bound, change.unit) == (1010, 1000, 1010, "instructions")
+    assert change.state == "ok"
+    assert baseline.compare(above, result, "instructions", 1.0)[0].state == "worse"
+    assert baseline.compare(at_limit, result, "instructions")[0].state == "worse"
 
 
 def test_each_layer_is_compared() -> None:
@@ -107,9 +107,9 @@ def test_each_layer_is_compared() -> None:
         result, layers=(result.layers[0], msgspec.structs.replace(result.layers[1], instructions=91))
     )
     changes = baseline.compare(slower, result, "layers")
-    assert [(change.what, change.worse) for change in changes] == [
-        ("instructions of layer 0 (CONV_2D)", False),
-        ("instructions of layer 1 (SOFTMAX)", True),
+    assert [(change.layer, change.op, change.state) for change in changes] == [
+        (0, "CONV_2D", "ok"),
+        (1, "SOFTMAX", "worse"),
     ]
 
 
@@ -118,10 +118,12 @@ def test_memory_is_in_bytes(metric: str) -> None:
     result = result_maker.result()
     more = replaced(result, "memory", **{metric: getattr(result.memory, metric) + 1})
     (change,) = baseline.compare(more, result, metric)
-    assert (change.what, change.unit, change.worse) == (metric, "B", True)
+    assert (change.metric, change.unit, change.state) == (metric, "B", "worse")
 
 
-@pytest.mark.parametrize(("metric", "allowed"), [("latency", 0.0), ("flash", -1.0), ("flash", float("nan"))])
+@pytest.mark.parametrize(
+    ("metric", "allowed"), [("latency", 0.0), ("size", 0.0), ("flash", -1.0), ("flash", float("nan"))]
+)
 def test_wrong_questions(metric: str, allowed: float) -> None:
     with pytest.raises(BadInputError):
         baseline.compare(result_maker.result(), result_maker.result(), metric, allowed)
