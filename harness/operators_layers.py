@@ -6,7 +6,7 @@ kernel must not read or write outside of its tensors.
 
 from __future__ import annotations
 
-from harness.operators_node import HYBRID_HINT, TYPE_HINTS, Node, elements, label, text
+from harness.operators_node import HYBRID, HYBRID_HINT, TYPE_HINTS, Node, elements, label, text
 from harness.records import Tensor
 
 ACTIVATIONS = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6")
@@ -104,7 +104,7 @@ def svdf(node: Node) -> None:
         node.rank_is(tensor, 2)
     quantised = data.type == "int8"
     if data.type == "float32" and feature.type == "int8":
-        node.fail("float32 activations with int8 weights (hybrid) are not supported by TFLM", HYBRID_HINT)
+        node.fail(HYBRID, HYBRID_HINT)
     node.type_is(feature, data.type)
     node.type_is(output, data.type)
     for tensor in (time, state):
@@ -139,7 +139,7 @@ def _ranks(node: Node, data: Tensor, weights: Tensor) -> None:
 
 def _types(node: Node, data: Tensor, weights: Tensor) -> None:
     if data.type == "float32" and weights.type == "int8":
-        node.fail("float32 activations with int8 weights (hybrid) are not supported by TFLM", HYBRID_HINT)
+        node.fail(HYBRID, HYBRID_HINT)
     node.type_is(weights, data.type)
     node.type_is(node.output, data.type)
 

@@ -32,6 +32,7 @@ TYPE_HINTS = {
     "string": "do text processing outside of the network",
     "resource": "convert with from_keras_model: it leaves no variables behind",
 }
+HYBRID = "float32 activations with int8 weights (hybrid) are not supported by TFLM, which has no kernels for them"
 HYBRID_HINT = f"{_FULL_INT8}; or convert without optimizations for a float model"
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import BadInputError, HarnessError, MissingToolError
+from harness.operators_node import HYBRID
 from harness.zoo.quiet import quiet, text_of
 
 Type = Literal["int8", "float32"]
@@ -80,6 +81,8 @@ def check_types(dtype: str, io: str | None) -> Type:
         BadInputError: a type that the packaged TFLM cannot run, or integer inputs of a float network.
     """
     io = io or dtype
+    if dtype == "hybrid":
+        raise BadInputError(f"the type is hybrid: {HYBRID}", 'take "int8", weights and activations, or "float32"')
     for role, value in (("dtype", dtype), ("io", io)):
         if value not in _TYPES:
             raise BadInputError(f"{role} is {value!r}", f"the packaged TFLM runs {' and '.join(_TYPES)} networks")
