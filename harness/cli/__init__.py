@@ -11,7 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import boards, profile, scenarios, serving, sweep, tools  # noqa: F401  (each registers its commands)
+from harness.cli import (  # noqa: F401  (each registers its commands)
+    boards,
+    profile,
+    reproduce,
+    scenarios,
+    serving,
+    sweep,
+    tools,
+    zoo,
+)
 from harness.cli.app import app
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, HarnessError
 

@@ -168,8 +168,8 @@ def _wrist() -> Data:
         np.array(labels, np.int64),
         tuple(np.flatnonzero(part) for part in (train, held, test)),
         classes=tuple(str(name) for name in arrays["classes"]),
-        source=f"seglearn {importlib.metadata.version('seglearn')}, exercises with a watch, 6 axes at 50 Hz: windows of "
-        f"{WINDOW} samples every {STEP}, each axis less its mean and by its deviation in the training part",
+        source=f"seglearn {importlib.metadata.version('seglearn')}, exercises with a watch, 6 axes at 50 Hz: windows"
+        f" of {WINDOW} samples every {STEP}, each axis less its mean and by its deviation in the training part",
         split=f"by person: {_and(TEST_PERSONS)} of 10 to test, {_and(VALIDATION_PERSONS)} to validate",
     )
 

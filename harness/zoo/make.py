@@ -5,6 +5,7 @@ Whoever asks never imports TensorFlow: what is missing is made by one other proc
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -12,35 +13,33 @@ import platform
 import shutil
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import filelock
 import msgspec
 
 from harness import cache, errors, process
-from harness.errors import HarnessError
+from harness.errors import BadInputError, HarnessError
 from harness.library import Progress, silent
 from harness.paths import cache_folder
 from harness.records import Record
 from harness.zoo import convert
 from harness.zoo.recipe import FORMAT, Made, Metadata, Recipe, Step, check
 
-__all__ = ["Made", "Metadata", "Recipe", "Step", "attempt", "check", "find", "make", "many", "metadata_of"]
+__all__ = ["Made", "Metadata", "Recipe", "Step", "attempt", "check", "copy", "find", "make", "many", "metadata_of"]
 
 _DISTRIBUTIONS = ("keras", "numpy", "scikit-learn", "mlxtend", "seglearn", "tflite-micro")
 _TIME_LIMIT_S = 24 * 3600.0
 
 
 class _Outcome(Record, frozen=True):
-    """What the other process says of one recipe, as a line of JSON: its key, and the error where it could not be made.
+    """What the other process says of the recipe of that number, as a line of JSON: its key, or why it was not made."""
 
-    ``started`` says that it is under way.
-    """
-
+    number: int
     key: str
-    started: bool = False
     kind: str | None = None
     message: str = ""
     hint: str | None = None
@@ -97,7 +96,11 @@ def find(recipe: Recipe) -> Made | None:
     Raises:
         MissingToolError: TensorFlow is not installed; its version is part of what the file depends on.
     """
-    path = _folder(key(recipe)) / f"{recipe.slug}.tflite"
+    return _stored(recipe, key(recipe))
+
+
+def _stored(recipe: Recipe, name: str) -> Made | None:
+    path = _folder(name) / f"{recipe.slug}.tflite"
     metadata = metadata_of(path)
     return None if metadata is None else Made(path=path, metadata=metadata)
 
@@ -112,6 +115,22 @@ def metadata_of(tflite: Path) -> Metadata | None:
     except OSError:
         return None
     return metadata if hashlib.sha256(content).hexdigest() == metadata.sha256 else None
+
+
+def copy(made: Made, folder: Path) -> Made:
+    """The file and its metadata in another folder, under the same name.
+
+    Raises:
+        BadInputError: it cannot be written there.
+    """
+    target = folder / made.path.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in (".json", ".tflite"):
+            shutil.copyfile(made.path.with_suffix(suffix), target.with_suffix(suffix))
+    except OSError as error:
+        raise BadInputError(f"{target}: cannot be written ({error.strerror})") from error
+    return Made(path=target, metadata=made.metadata)
 
 
 def key(recipe: Recipe) -> str:
@@ -135,6 +154,7 @@ def tools() -> dict[str, str]:
     return versions
 
 
+@functools.cache
 def _sources() -> str:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
@@ -150,20 +170,37 @@ def _folder(name: str) -> Path:
 
 
 def _make_elsewhere(recipes: Sequence[Recipe], progress: Progress) -> dict[Recipe, Made | HarnessError]:
-    by_key = {key(recipe): recipe for recipe in recipes}
-    outcomes: dict[str, _Outcome] = {}
+    """Where the process dies, the recipe that it died of has an error, and another one makes those behind it."""
+    outcomes: dict[Recipe, Made | HarnessError] = {}
+    while len(outcomes) < len(recipes):
+        rest = recipes[len(outcomes) :]
+        found, ended = _in_another_process(rest, len(outcomes), len(recipes), progress)
+        for outcome in found:
+            outcomes[rest[outcome.number]] = _result(rest[outcome.number], outcome)
+        if len(found) < len(rest):
+            died = rest[len(found)]
+            reason = f"ended with {ended.returncode}" if not ended.timed_out else "ran out of time"
+            outcomes[died] = HarnessError(
+                f"{died.label} was not made: the process that makes networks {reason}",
+                detail=ended.stderr.strip() or None,
+            )
+    return outcomes
+
+
+def _in_another_process(
+    recipes: Sequence[Recipe], before: int, total: int, progress: Progress
+) -> tuple[list[_Outcome], process.Finished]:
+    outcomes: list[_Outcome] = []
+    what = "building networks of the zoo" if total > 1 else f"building {recipes[0].label}"
 
     def on_line(line: str) -> None:
         try:
-            outcome = msgspec.json.decode(line, type=_Outcome)
+            outcomes.append(msgspec.json.decode(line, type=_Outcome))
         except msgspec.DecodeError:  # what a library printed
             return
-        if outcome.started:
-            progress(f"making {by_key[outcome.key].label}", len(outcomes), len(by_key))
-        else:
-            outcomes[outcome.key] = outcome
+        progress(what, before + len(outcomes), total)
 
-    progress("starting TensorFlow", 0, len(by_key))
+    progress(what, before, total)
     with tempfile.TemporaryDirectory(prefix="harness-zoo-") as folder:
         order = Path(folder) / "recipes.json"
         order.write_bytes(msgspec.json.encode(list(recipes)))
@@ -173,57 +210,55 @@ def _make_elsewhere(recipes: Sequence[Recipe], progress: Progress) -> dict[Recip
             environment={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             on_line=on_line,
         )
-    progress("made networks", len(outcomes), len(by_key))
-    return {recipe: _result(recipe, outcomes.get(name), ended) for name, recipe in by_key.items()}
+    return outcomes, ended
 
 
-def _result(recipe: Recipe, outcome: _Outcome | None, ended: process.Finished) -> Made | HarnessError:
-    if outcome is None or outcome.kind is None:
-        made = find(recipe) if outcome is not None else None
-        return made or HarnessError(
-            f"{recipe.label} was not made: the process that makes networks ended with {ended.returncode}",
-            detail=ended.stderr.strip() or None,
-        )
-    kind = getattr(errors, outcome.kind, HarnessError)
-    found = kind(outcome.message, outcome.hint, outcome.detail)
-    assert isinstance(found, HarnessError), "the other process names kinds of this module"
-    return found
+def _result(recipe: Recipe, outcome: _Outcome) -> Made | HarnessError:
+    if outcome.kind is not None:
+        kind = getattr(errors, outcome.kind, HarnessError)
+        return cast("HarnessError", kind(outcome.message, outcome.hint, outcome.detail))
+    made = _stored(recipe, outcome.key)
+    return made or HarnessError(f"{recipe.label} was made, but the cache has lost it again", cache.ROOM_HINT)
 
 
 # --- in the process that makes them ----------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the recipes of a JSON file (the only argument), and print a line of JSON when one begins and ends."""
+    """Make the recipes of a JSON file (the only argument), and print a line of JSON for each that has ended."""
     (order,) = sys.argv[1:] if arguments is None else arguments
-    for recipe in msgspec.json.decode(Path(order).read_bytes(), type=list[Recipe]):
-        name = key(recipe)
-        _say(_Outcome(key=name, started=True))
-        try:
-            _make_here(recipe)
-            _say(_Outcome(key=name))
-        except HarnessError as error:
-            kind = type(error).__name__
-            _say(_Outcome(key=name, kind=kind, message=error.message, hint=error.hint, detail=error.detail))
+    for number, recipe in enumerate(msgspec.json.decode(Path(order).read_bytes(), type=list[Recipe])):
+        sys.stdout.write(msgspec.json.encode(_made_here(number, recipe)).decode() + "\n")
+        sys.stdout.flush()
     return 0
 
 
-def _say(outcome: _Outcome) -> None:
-    sys.stdout.write(msgspec.json.encode(outcome).decode() + "\n")
-    sys.stdout.flush()
+def _made_here(number: int, recipe: Recipe) -> _Outcome:
+    name = key(recipe)
+    try:
+        _make_here(recipe, name)
+    except HarnessError as error:
+        kind = type(error).__name__
+        return _Outcome(number=number, key=name, kind=kind, message=error.message, hint=error.hint, detail=error.detail)
+    except Exception as error:  # a fault of ours or of TensorFlow is that network's alone
+        last = str(error).strip().splitlines()[:1]
+        message = ": ".join((f"{recipe.label} was not made", type(error).__name__, *last))
+        return _Outcome(number=number, key=name, kind="HarnessError", message=message, detail=traceback.format_exc())
+    return _Outcome(number=number, key=name)
 
 
-def _make_here(recipe: Recipe) -> None:
+def _make_here(recipe: Recipe, name: str) -> None:
     """Make the files in a folder of their own and move it into place, unless another process did meanwhile."""
     from harness.zoo.steps import follow
 
-    folder = _folder(key(recipe))
+    folder = _folder(name)
     with cache.writing():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{folder}.lock"):
-            if find(recipe) is not None:
-                return
-            content, metadata = follow(recipe, tools())
+    with filelock.FileLock(f"{folder}.lock"):
+        if _stored(recipe, name) is not None:
+            return
+        content, metadata = follow(recipe, tools())
+        with cache.writing():
             work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
             try:
                 work.chmod(0o755)

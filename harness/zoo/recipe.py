@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
+
 from harness.errors import BadInputError
 from harness.records import Record
 from harness.zoo import convert, networks
 from harness.zoo.evaluate import Accuracy
-from harness.zoo.spec import Spec
+from harness.zoo.spec import Spec, text
 
 FORMAT = 1
 
@@ -47,11 +49,11 @@ class Recipe(Record, frozen=True, kw_only=True):
         if self.seed != 1:
             parts.append(f"seed={self.seed}")
         if self.channel_pruning:
-            parts.append(f"channel_pruning={self.channel_pruning:g}")
+            parts.append(f"channel_pruning={text(self.channel_pruning)}")
         if self.multiple_of != 1:
             parts.append(f"multiple_of={self.multiple_of}")
         if self.sparsity:
-            parts.append(f"sparsity={self.sparsity:g}")
+            parts.append(f"sparsity={text(self.sparsity)}")
         return " ".join(parts)
 
     @property
@@ -68,6 +70,21 @@ class Recipe(Record, frozen=True, kw_only=True):
     def description(self) -> str:
         """What the file says of itself, in the field that the format has for it."""
         return f"{self.label}, {self.weights} weights, seed {self.seed}"
+
+
+def recipe(spec: Spec, **settings: Any) -> Recipe:
+    """A checked recipe of settings that a user wrote.
+
+    Raises:
+        BadInputError: a setting's type or value cannot be used.
+    """
+    try:
+        convert.check_types(settings.get("type", "int8"), settings.get("io"))
+        found = msgspec.convert({"spec": msgspec.to_builtins(spec), **settings}, Recipe)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"{spec.label}: {error}") from error
+    check(found)
+    return found
 
 
 class Step(Record, frozen=True, kw_only=True):
@@ -131,16 +148,11 @@ def check(recipe: Recipe) -> None:
     normal = networks.spec(recipe.spec.network, recipe.spec.values)
     if normal != recipe.spec:
         raise BadInputError(f"{recipe.spec} is not complete", "make it with harness.zoo.networks.spec or parse")
-    if recipe.type == "hybrid":
-        raise BadInputError(
-            f"{recipe.spec.label} cannot be made hybrid: int8 weights with float activations",
-            "TFLM has no kernels for hybrid networks; take int8 (weights and activations) or float32",
-        )
     convert.check_types(recipe.type, recipe.io)
     if recipe.train and network.dataset is None:
         raise BadInputError(
-            f"{network.name} cannot be trained here: {network.untrainable}",
-            "leave training out: its weights are random",
+            f"{network.name} cannot be trained: {network.untrainable}",
+            "without training its weights are random, which is enough for counts and sizes",
         )
     if recipe.epochs is not None and not recipe.train:
         raise BadInputError("epochs are given for a network that is not trained", "set train, too (--train)")

@@ -97,8 +97,8 @@ class Spec(Record, frozen=True):
 
 
 def text(value: Value) -> str:
-    """A parameter's value as it is written: 0.25, not 0.250."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """A value as it is written, the shortest that is read back as the same: 1 and 0.25, not 1.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def complete(network: Network, values: Mapping[str, object]) -> Spec:
