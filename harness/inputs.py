@@ -32,6 +32,15 @@ def deterministic(model: Model) -> Inputs:
     )
 
 
+def of(model: Model, paths: Sequence[Path]) -> Inputs:
+    """What a run takes: the user's files, or the deterministic input where there are none.
+
+    Raises:
+        BadInputError: as ``load``.
+    """
+    return load(paths, model) if paths else deterministic(model)
+
+
 def load(paths: Sequence[Path], model: Model) -> Inputs:
     """Read one .npy file per model input, in the model's order.
 

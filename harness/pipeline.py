@@ -132,8 +132,7 @@ class _Prepared(Record, frozen=True):
 
 
 def _prepare(setup: Setup, input_paths: Sequence[str | Path], progress: Progress) -> _Prepared:
-    paths = [Path(path) for path in input_paths]
-    data = inputs.load(paths, setup.model) if paths else inputs.deterministic(setup.model)
+    data = inputs.of(setup.model, [Path(path) for path in input_paths])
     libraries = library.for_core(setup.arch, setup.options.optimisation, setup.arm, progress)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)

@@ -101,15 +101,18 @@ def outlook(shown: Outlook) -> RenderableType:
     if impossible:
         lines[0].append(f", {impossible} of them cannot run", style="yellow")
     lines.append(Text(f"{shown.stored} stored already, {len(shown.to_run)} to run"))
-    if shown.to_run:
+    if shown.unmade:
+        lines[1].append(f", {_points(len(shown.unmade))} of networks that have to be made")
+    if shown.to_run or shown.unmade:
         rate = f"{shown.seconds_per_point:.2g} s a point, " + ("assumed" if shown.assumed else "as those stored took")
         lines.append(Text(f"about {_duration(shown.seconds)} with {shown.jobs} jobs ({rate})"))
-        lines.append(
-            Text(
-                f"they need {shown.builds} builds of the libraries; each that is not in the cache takes about "
-                f"{ASSUMED_BUILD_SECONDS:.0f} s more"
-            )
-        )
+    if shown.networks:
+        trained = sum(recipe.train for recipe in shown.networks)
+        number = f"{len(shown.networks)} network{'' if len(shown.networks) == 1 else 's'}"
+        lines.append(Text(f"{number} to make before" + (f", {trained} of them trained" if trained else "")))
+    if shown.builds:
+        build = "1 library" if shown.builds == 1 else f"{shown.builds} libraries"
+        lines.append(Text(f"{build} to build before, about {_duration(shown.builds * ASSUMED_BUILD_SECONDS)}"))
     lines += _impossible(plan.points)
     return Group(*lines, *_notes(plan.notes))
 
@@ -179,8 +182,10 @@ def ranking(shown: Ranking) -> RenderableType:
     """The front, the best point, what each other lost by, and what took no part."""
     goals = ", ".join(f"{'least' if goal.direction == 'min' else 'most'} {goal.metric}" for goal in shown.goals)
     parts: list[RenderableType] = [Text(f"{shown.plan.name}: {goals}", style="bold")]
-    limits = shown.plan.budgets.limits()
-    budget = ", ".join(f"{name} {limit:,} {METRICS[name].unit}".strip() for name, limit in limits.items())
+    budget = ", ".join(
+        f"{name} at {'most' if METRICS[name].direction == 'min' else 'least'} {METRICS[name].text(limit)}"
+        for name, limit in shown.plan.budgets.limits().items()
+    )
     parts.append(Text(f"budgets: {budget or 'each board'}", style="dim"))
     best = shown.best
     if best is None:
@@ -219,7 +224,7 @@ def _standings(standings: tuple[Standing, ...], goals: tuple[Goal, ...], lost: s
     for standing in standings:
         table.add_row(
             *_axes(standing.item),
-            *(f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" for value in standing.values),
+            *(METRICS[goal.metric].text(value) for goal, value in zip(goals, standing.values, strict=True)),
             Text(printable(standing.lost_by or "-")),
         )
     return table

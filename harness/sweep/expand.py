@@ -7,7 +7,7 @@ import functools
 import hashlib
 import importlib.metadata
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,46 @@ import msgspec
 from harness import cores, inputs, model, platforms, setup, sources, toolchain
 from harness.emulators import plugin, renode_find, renode_script
 from harness.errors import BadInputError, HarnessError
+from harness.library import Progress, silent
 from harness.paths import data_folder
 from harness.records import Model, Platform
 from harness.result import SCHEMA
+from harness.sweep import models
 from harness.sweep.file import File, Filter
-from harness.sweep.plan import PLAN_SCHEMA, Choice, Facts, Failure, Plan, Point, failure_of
+from harness.sweep.models import Candidate
+from harness.sweep.plan import PLAN_SCHEMA, Choice, Facts, Failure, ModelFacts, Plan, Point, failure_of
 
 # What of firmware/ becomes part of an image.
 _FIRMWARE = ("app", "cmake", "hal", "kernels", "targets", "templates")
 
 
-def expand(file: File) -> Plan:
+def expand(file: File, *, make: bool = False, progress: Progress = silent) -> Plan:
     """The points of a sweep file in the order of its axes.
 
     Two points that must give the same result are one, with a note. Combinations that cannot be, and networks that are
-    refused, stay as points with the reason.
+    refused or cannot be made, stay as points with the reason.
+
+    Args:
+        file: a checked sweep file.
+        make: make the networks that the cache does not hold, and compute accuracies. False does neither: the points of
+            networks that are not made have no identity, and accuracies are those that the zoo recorded.
+        progress: told about networks that are made, and accuracies that are computed.
 
     Raises:
         BadInputError: no point is left, or none of them can be; the message names file and key.
         MissingToolError: a compiler, or cargo, is not installed, so that no point can run.
     """
     notes: list[str] = []
-    choices = _filtered(file, _product(file), notes)
-    identify = Identify()
+    candidates = {item.name: item for item in models.candidates(file)}
+    choices = _filtered(file, candidates, notes)
+    if make:
+        candidates |= _ready(file, [candidates[name] for name in dict.fromkeys(item.model for item in choices)],
+                             notes, progress)  # fmt: skip
+    identify = Identify(file.inputs)
     points: dict[str, Point] = {}
     for choice in choices:
-        point = identify(choice)
-        key = point.identity or f"refused {choice.label}"
+        point = _point(identify, choice, candidates[choice.model])
+        key = point.identity or f"without identity {choice.label}"
         if key in points:
             notes.append(f"{choice.label}: the same as {points[key].choice.label}, measured once")
         else:
@@ -55,6 +68,7 @@ def expand(file: File) -> Plan:
         time_limit_s=file.sweep.time_limit_s,
         budgets=file.sweep.budgets,
         objectives=file.sweep.objectives,
+        inputs=tuple(map(str, file.inputs)),
         points=tuple(points.values()),
         notes=tuple(notes),
     )
@@ -62,52 +76,82 @@ def expand(file: File) -> Plan:
     return plan
 
 
-def _product(file: File) -> list[Choice]:
+def _ready(file: File, candidates: Sequence[Candidate], notes: list[str], progress: Progress) -> dict[str, Candidate]:
+    """Those that are to run, made, and with what is known of their accuracy."""
+    try:
+        found, more = models.with_accuracy(models.made(candidates, progress), file.test_set, progress)
+    except BadInputError as error:
+        raise BadInputError(f"{file.path}: {error.message}", error.hint) from error
+    notes += more
+    return {item.name: item for item in found}
+
+
+def _point(identify: Identify, choice: Choice, candidate: Candidate) -> Point:
+    choice = msgspec.structs.replace(choice, path=str(candidate.path or ""))
+    if candidate.failure is not None:
+        return _refused(choice, candidate.failure)
+    if candidate.facts is None:
+        return Point(choice=choice, identity=None, facts=None, failure=identify.impossible(choice))
+    return identify(choice, candidate.facts)
+
+
+def _product(file: File, candidates: Iterable[Candidate]) -> list[Choice]:
     axes = file.sweep.axes
     fpus: tuple[bool | None, ...] = axes.fpu or (None,)
     return [
         Choice(
-            model=name,
-            path=str(path),
+            model=candidate.name,
+            path=str(candidate.path or ""),
+            recipe=candidate.recipe,
             platform=platform,
             kernels=kernels,
             optimisation=optimisation,
             fpu=fpu,
             emulator=emulator,
         )
-        for (name, path), platform, kernels, optimisation, fpu, emulator in itertools.product(
-            *(file.models, axes.platforms, axes.kernels, axes.optimisation, fpus, axes.emulator)
+        for candidate, platform, kernels, optimisation, fpu, emulator in itertools.product(
+            *(candidates, axes.platforms, axes.kernels, axes.optimisation, fpus, axes.emulator)
         )
     ]
 
 
-def _filtered(file: File, choices: list[Choice], notes: list[str]) -> list[Choice]:
-    sweep = file.sweep
-    kept = [choice for choice in choices if not sweep.include or any(_matches(choice, item) for item in sweep.include)]
-    kept = [choice for choice in kept if not any(_matches(choice, item) for item in sweep.exclude)]
+def _filtered(file: File, candidates: Mapping[str, Candidate], notes: list[str]) -> list[Choice]:
+    sweep, choices = file.sweep, _product(file, candidates.values())
+    types = {name: candidate.type for name, candidate in candidates.items()}
+
+    def matches(choice: Choice, item: Filter) -> bool:
+        return _matches(choice, types[choice.model], item)
+
+    kept = [choice for choice in choices if not sweep.include or any(matches(choice, item) for item in sweep.include)]
+    kept = [choice for choice in kept if not any(matches(choice, item) for item in sweep.exclude)]
     for kind, items in (("include", sweep.include), ("exclude", sweep.exclude)):
         notes += [
             f"{kind}[{index}] matches no point"
             for index, item in enumerate(items)
-            if not any(_matches(choice, item) for choice in choices)
+            if not any(matches(choice, item) for choice in choices)
         ]
     if not kept:
         raise BadInputError(f"{file.path}: include and exclude leave none of {len(choices)} points")
     return kept
 
 
-def _matches(choice: Choice, item: Filter) -> bool:
+def _matches(choice: Choice, kind: str | None, item: Filter) -> bool:
     """Every axis that the filter names has one of its values; a filter on the FPU needs that axis."""
     if item.fpu is not None and choice.fpu not in item.fpu:
         return False
+    spec = None if choice.recipe is None else choice.recipe.spec
+    # The path of a network that a sweep makes is the cache's own, and nothing to go by.
+    path = choice.path if choice.recipe is None or choice.model != choice.recipe.label else ""
     return all(
-        patterns is None or any(fnmatch.fnmatchcase(value, pattern) for pattern in patterns)
-        for value, patterns in (
-            (choice.path, item.models and tuple(f"*/{pattern}" for pattern in item.models)),
-            (choice.platform, item.platforms),
-            (choice.kernels, item.kernels),
-            (choice.optimisation, item.optimisation),
-            (choice.emulator, item.emulator),
+        patterns is None or any(fnmatch.fnmatchcase(value, pattern) for value in values for pattern in patterns)
+        for values, patterns in (
+            ((path,), item.models and tuple(f"*/{pattern}" for pattern in item.models)),
+            ((spec.network, spec.label) if spec else (), item.networks),
+            ((kind,) if kind else (), item.types),
+            ((choice.platform,), item.platforms),
+            ((choice.kernels,), item.kernels),
+            ((choice.optimisation,), item.optimisation),
+            ((choice.emulator,), item.emulator),
         )
     )
 
@@ -122,11 +166,14 @@ def _require_possible(file: File, plan: Plan) -> None:
 class Identify:
     """Turns choices into points; what they share is asked for once.
 
+    Args:
+        input_paths: a .npy file for each input of every model; none: the deterministic inputs.
+
     Raises:
         MissingToolError: a compiler, or cargo, is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, input_paths: Sequence[Path] = ()) -> None:
         found = sources.locate()
         self._compiler = toolchain.arm().version
         self._common = {
@@ -140,7 +187,7 @@ class Identify:
             "tflite_micro": importlib.metadata.version("tflite-micro"),
         }
         self._model = functools.cache(_model)
-        self._input_sha256 = functools.cache(lambda path: inputs.deterministic(self._model(path)).sha256)
+        self._input_sha256 = functools.cache(lambda path: inputs.of(self._model(path), input_paths).sha256)
         self._platform = functools.cache(platforms.load)
         self._emulator = functools.cache(_emulator)
         self._arch = functools.cache(cores.flags)
@@ -167,10 +214,19 @@ class Identify:
             "emulator": version,
         }
 
-    def __call__(self, choice: Choice) -> Point:
+    def impossible(self, choice: Choice) -> Failure | None:
+        """Why the combination cannot be, whatever the network; None where it can."""
         found = self._platform(choice.platform)
         if choice.fpu and found.fpu is None:
-            return _refused(choice, Failure(kind="impossible", message=f"{found.name} ({found.core}) has no FPU"))
+            return Failure(kind="impossible", message=f"{found.name} ({found.core}) has no FPU")
+        return None
+
+    def __call__(self, choice: Choice, facts: ModelFacts) -> Point:
+        """The point of a network that is there."""
+        found = self._platform(choice.platform)
+        impossible = self.impossible(choice)
+        if impossible is not None:
+            return _refused(choice, impossible)
         try:
             parts = self.parts(choice)
         except HarnessError as error:
@@ -179,7 +235,7 @@ class Identify:
             choice=choice,
             identity=identity_of(parts),
             facts=Facts(
-                model_sha256=parts["model"],
+                model=facts,
                 core=found.core,
                 fpu=found.fpu if setup.uses_fpu(found, choice.fpu) else None,
                 compiler=self._compiler,

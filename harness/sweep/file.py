@@ -1,10 +1,11 @@
-"""The sweep file (TOML): axes, filters, budgets, objectives; checked, with errors that name file and key."""
+"""The sweep file (TOML): axes, networks, filters, budgets, objectives; checked, with errors that name file and key."""
 
 from __future__ import annotations
 
 import glob
 import hashlib
 import inspect
+import itertools
 import re
 from collections import Counter
 from pathlib import Path
@@ -19,7 +20,12 @@ from harness.library import KERNEL_SETS, OPTIMISATIONS
 from harness.setup import DEFAULT_TIME_LIMIT_S
 from harness.sweep import metrics
 from harness.sweep.metrics import METRICS, Direction
+from harness.zoo import networks, recipe
+from harness.zoo.recipe import Recipe
 
+HYBRID = "hybrid"  # int8 weights with float activations
+TYPES = ("int8", "float32", HYBRID)
+IO_TYPES = ("int8", "float32")
 SCHEMA_HINT = "harness sweep --schema prints what a sweep file may hold"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -28,20 +34,25 @@ _WILDCARD = re.compile(r"[*?\[]")
 _Some = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 _Limit = Annotated[int, msgspec.Meta(gt=0)]
 _Kib = Annotated[float, msgspec.Meta(gt=0)]
+_Value = int | float | str
+_Flags = Annotated[tuple[bool, ...], msgspec.Meta(min_length=1)]
+_Whole = Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
+_Shares = Annotated[tuple[float, ...], msgspec.Meta(min_length=1)]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the tables of a sweep file: a key that is not known is an error, not a default."""
 
 
-class Axes(_Table, frozen=True):
+class Axes(_Table, frozen=True, kw_only=True):
     """What is varied; every combination is a point.
 
-    ``models`` are paths of .tflite files, relative to the sweep file, or patterns (``nets/**/*.tflite``). ``fpu`` false
-    computes floating point in software; without this axis each platform's FPU is used where there is one.
+    ``models`` are paths of .tflite files, relative to the sweep file, or patterns (``nets/**/*.tflite``); the networks
+    of [[networks]] are further values of this axis. ``fpu`` false computes floating point in software; without this
+    axis each platform's FPU is used where there is one.
     """
 
-    models: _Some
+    models: tuple[str, ...] = ()
     platforms: _Some
     kernels: _Some = ("reference",)
     optimisation: _Some = ("-O2",)
@@ -49,13 +60,47 @@ class Axes(_Table, frozen=True):
     emulator: _Some = ("qemu",)
 
 
+class Network(_Table, frozen=True):
+    """Networks of the zoo (``harness zoo list``), made where the cache does not hold them.
+
+    Wherever a list stands in place of a value, it is an axis: every combination is a network. ``parameters`` that are
+    left out have the network's own values. Weights are random unless ``train`` says otherwise. ``sparsity`` and
+    ``channel_pruning`` are shares, from 0 (none) to below 1; ``multiple_of`` rounds channels.
+    """
+
+    name: str
+    parameters: dict[str, _Value | tuple[_Value, ...]] = {}
+    types: str | _Some = "int8"
+    io: str | _Some | None = None
+    train: bool | _Flags = False
+    epochs: int | _Whole | None = None
+    seeds: int | _Whole = 1
+    sparsity: float | _Shares = 0.0
+    channel_pruning: float | _Shares = 0.0
+    multiple_of: int | _Whole = 1
+
+
+class TestSet(_Table, frozen=True):
+    """Two .npy files, relative to the sweep file, that the models' accuracy is computed with, on the host.
+
+    ``inputs`` is (count, ...) in the models' own type or as real numbers, which are quantised; ``labels`` (count,).
+    """
+
+    inputs: str
+    labels: str
+
+
 class Filter(_Table, frozen=True):
     """Points whose values on every named axis are among the listed ones. Strings may be patterns ("stm32*").
 
-    A pattern of ``models`` is compared with the end of the path, from the start of a name on.
+    A pattern of ``models`` is compared with the end of a file's path, from the start of a name on; one of ``networks``
+    with the name of a network of the zoo, and with its name and parameters as tables show them ("conv:channels=8*").
+    ``types``: "int8", "float32", "mixed" (a file that computes in both), "hybrid".
     """
 
     models: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
     platforms: tuple[str, ...] | None = None
     kernels: tuple[str, ...] | None = None
     optimisation: tuple[str, ...] | None = None
@@ -64,16 +109,20 @@ class Filter(_Table, frozen=True):
 
 
 class Budgets(_Table, frozen=True):
-    """What a point may need at most, besides fitting its board. ``ram_kib`` is of everything in RAM, stack included."""
+    """What a point may need at most, besides fitting its board; and the accuracy, 0 to 1, that it must have at least.
+
+    ``ram_kib`` is of everything in RAM, stack included. A point whose accuracy is not known does not keep a budget.
+    """
 
     instructions: _Limit | None = None
     flash_kib: _Kib | None = None
     ram_kib: _Kib | None = None
     arena_kib: _Kib | None = None
     stack_kib: _Kib | None = None
+    accuracy: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
 
-    def limits(self) -> dict[str, int]:
-        """The limit of each metric that has one: instructions, or bytes."""
+    def limits(self) -> dict[str, int | float]:
+        """The limit of each metric that has one: a number of instructions, bytes, or the least share that is right."""
         given = {name: getattr(self, name) for name in self.__struct_fields__ if getattr(self, name) is not None}
         return {
             name.removesuffix("_kib"): int(limit * 1024) if name.endswith("_kib") else limit
@@ -91,6 +140,7 @@ class Objective(_Table, frozen=True):
 class Sweep(_Table, frozen=True, kw_only=True):
     """A sweep file. Results go to results/sweeps/<name>/; ``time_limit_s`` bounds each start of an emulator.
 
+    ``inputs`` is a .npy file for each input of the models, which all must fit; without, inputs are deterministic.
     Where there is any [[include]], points that match none are left out; then those that match an [[exclude]] are.
     """
 
@@ -102,22 +152,29 @@ class Sweep(_Table, frozen=True, kw_only=True):
     )
     time_limit_s: Annotated[float, msgspec.Meta(gt=0)] = DEFAULT_TIME_LIMIT_S
     axes: Axes
+    networks: tuple[Network, ...] = ()
+    inputs: tuple[str, ...] = ()
+    test_set: TestSet | None = None
     include: tuple[Filter, ...] = ()
     exclude: tuple[Filter, ...] = ()
     budgets: Budgets = Budgets()
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked sweep file: where it is, its SHA-256, its content, and the files that its models name.
+    """A checked sweep file: where it is, its SHA-256, its content, and what that names.
 
     ``models`` are (the name as tables show it, the path), each file once. The name is the file's, or its path where two
-    files have the same.
+    files have the same. ``recipes`` are the networks of the zoo, each once. ``inputs`` is a .npy file for each input of
+    the models, empty for the deterministic ones; ``test_set`` those of inputs and labels.
     """
 
     path: Path
     sha256: str
     sweep: Sweep
     models: tuple[tuple[str, Path], ...]
+    recipes: tuple[Recipe, ...]
+    inputs: tuple[Path, ...]
+    test_set: tuple[Path, Path] | None
 
 
 def load(path: Path) -> File:
@@ -134,12 +191,35 @@ def load(path: Path) -> File:
     try:
         sweep = msgspec.toml.decode(content, type=Sweep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: {_readable(str(error))}", SCHEMA_HINT) from error
+        raise BadInputError(f"{path}: {readable(str(error))}", SCHEMA_HINT) from error
+    return checked(path, hashlib.sha256(content).hexdigest(), sweep)
+
+
+def checked(path: Path, sha256: str, sweep: Sweep) -> File:
+    """What a sweep file holds, checked, with the files that it names; paths in it are relative to that of the file.
+
+    Raises:
+        BadInputError: a value in it cannot be used; the message names file and key.
+    """
     _check(path, sweep)
-    return File(path=path, sha256=hashlib.sha256(content).hexdigest(), sweep=sweep, models=_models(path, sweep))
+    recipes = dict.fromkeys(
+        recipe for index, item in enumerate(sweep.networks) for recipe in _recipes(path, f"networks[{index}]", item)
+    )
+    data = sweep.test_set
+    return File(
+        path=path,
+        sha256=sha256,
+        sweep=sweep,
+        models=_models(path, sweep, {recipe.label for recipe in recipes}),
+        recipes=tuple(recipes),
+        inputs=tuple(_existing(path, f"inputs[{index}]", name) for index, name in enumerate(sweep.inputs)),
+        test_set=None
+        if data is None
+        else (_existing(path, "test_set.inputs", data.inputs), _existing(path, "test_set.labels", data.labels)),
+    )
 
 
-def _readable(message: str) -> str:
+def readable(message: str) -> str:
     """msgspec's words with the key in TOML's: "axes.kernels" for "$.axes.kernels"."""
     found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message, re.DOTALL)
     if found:
@@ -154,7 +234,9 @@ def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn
 def _check(path: Path, sweep: Sweep) -> None:
     """What the types cannot say."""
     axes = sweep.axes
-    for key, known in _known().items():
+    if not axes.models and not sweep.networks:
+        _refuse(path, "axes.models", "names no file, and there are no [[networks]]", "give one of both")
+    for key, known in axis_values().items():
         for item in getattr(axes, key):
             if item not in known:
                 _refuse(path, f"axes.{key}", f"unknown value {item!r}", f"one of {', '.join(known)}")
@@ -178,12 +260,75 @@ def _check(path: Path, sweep: Sweep) -> None:
         seen.add(objective.metric)
 
 
-def _known() -> dict[str, tuple[str, ...]]:
+def axis_values() -> dict[str, tuple[str, ...]]:
     """The values of the axes that have fixed ones."""
     return {"kernels": KERNEL_SETS, "optimisation": OPTIMISATIONS, "emulator": tuple(BACKENDS)}
 
 
-def _models(path: Path, sweep: Sweep) -> tuple[tuple[str, Path], ...]:
+def _existing(path: Path, key: str, name: str) -> Path:
+    """A file that is named relative to the sweep file's folder."""
+    folder = path.absolute().parent
+    if not (folder / name).is_file():
+        _refuse(path, key, f"there is no file {name!r}", f"paths are relative to {folder}")
+    return (folder / name).resolve()
+
+
+def _recipes(path: Path, key: str, item: Network) -> list[Recipe]:
+    """Every combination of a table's lists. A type that TFLM cannot run is one, too: it is refused as a point."""
+    for name, known in (("types", TYPES), ("io", IO_TYPES)):
+        for value in _listed(getattr(item, name)):
+            if value is not None and value not in known:
+                _refuse(path, f"{key}.{name}", f"unknown value {value!r}", f"one of {', '.join(known)}")
+    trains = any(_listed(item.train))  # then epochs are of those that are trained
+    found = []
+    for spec in _specs(path, key, item):
+        for kind, io, train, epochs, seed, sparsity, pruning, multiple_of in itertools.product(
+            *map(_listed, (item.types, item.io, item.train, item.epochs, item.seeds, item.sparsity,
+                           item.channel_pruning, item.multiple_of))
+        ):  # fmt: skip
+            made = Recipe(
+                spec=spec,
+                type=kind,
+                io=None if io == kind else io,
+                train=train,
+                epochs=epochs if train or not trains else None,
+                seed=seed,
+                sparsity=sparsity,
+                channel_pruning=pruning,
+                multiple_of=multiple_of,
+            )
+            try:
+                recipe.check(made)
+            except BadInputError as error:
+                if kind != HYBRID:
+                    _refuse(path, key, f"{made.label}: {error.message}", error.hint)
+            found.append(made)
+    return found
+
+
+def _specs(path: Path, key: str, item: Network) -> list[networks.Spec]:
+    try:
+        networks.named(item.name)
+    except BadInputError as error:
+        _refuse(path, f"{key}.name", error.message, error.hint)
+    for name, values in item.parameters.items():
+        if values == ():
+            _refuse(path, f"{key}.parameters.{name}", "an empty list", "leave it out for the network's own value")
+    try:
+        return [
+            networks.spec(item.name, dict(zip(item.parameters, values, strict=True)))
+            for values in itertools.product(*map(_listed, item.parameters.values()))
+        ]
+    except BadInputError as error:
+        _refuse(path, f"{key}.parameters", error.message, error.hint)
+
+
+def _listed(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _models(path: Path, sweep: Sweep, taken: set[str]) -> tuple[tuple[str, Path], ...]:
+    """The files that the axis names, each with a name that neither another nor one of ``taken`` has."""
     folder = path.absolute().parent
     found: list[Path] = []
     for index, given in enumerate(sweep.axes.models):
@@ -196,11 +341,10 @@ def _models(path: Path, sweep: Sweep) -> tuple[tuple[str, Path], ...]:
                 _refuse(path, key, f"nothing matches {given!r}", f"patterns are relative to {folder}")
         else:
             files = [given]
-            if not (folder / given).is_file():
-                _refuse(path, key, f"there is no file {given!r}", f"paths are relative to {folder}")
+            _existing(path, key, given)
         resolved = ((folder / name).resolve() for name in files)
         found += [model for model in resolved if model not in found]
-    names = Counter(model.name for model in found)
+    names = Counter([*(model.name for model in found), *taken])
     return tuple((model.name if names[model.name] == 1 else str(model), model) for model in found)
 
 
@@ -211,7 +355,13 @@ def schema() -> dict[str, Any]:
         if "description" in part:  # docstrings are indented up to Python 3.12, and are not from 3.13 on
             part["description"] = inspect.cleandoc(part["description"])
     axes = made["$defs"]["Axes"]["properties"]
-    for key, known in (*_known().items(), ("platforms", platforms.names())):
+    for key, known in (*axis_values().items(), ("platforms", platforms.names())):
         axes[key]["items"]["enum"] = list(known)
     made["$defs"]["Objective"]["properties"]["metric"]["enum"] = list(METRICS)
+    network = made["$defs"]["Network"]["properties"]
+    for key, known in (("name", tuple(networks.NETWORKS)), ("types", TYPES), ("io", IO_TYPES)):
+        for place in (network[key], *network[key].get("anyOf", ())):
+            text = place.get("items", place)
+            if text.get("type") == "string":
+                text["enum"] = list(known)
     return made

@@ -16,12 +16,13 @@ from harness.sweep.plan import ROW_SCHEMA, Choice, LayerRow, Point, Row, failure
 
 
 class Task(Record, frozen=True):
-    """A point to measure."""
+    """A point to measure; ``inputs`` are those of the plan."""
 
     identity: str
     choice: Choice
     time_limit_s: float
     command: tuple[str, ...]
+    inputs: tuple[str, ...] = ()
 
 
 # A library: the compiler's flags for the core, the optimisation level.
@@ -42,6 +43,7 @@ def measure(task: Task) -> Row:
             kernels=choice.kernels,
             optimisation=choice.optimisation,
             fpu=choice.fpu,
+            input_paths=task.inputs,
             emulator=choice.emulator,
             time_limit_s=task.time_limit_s,
             command=task.command,
@@ -89,6 +91,17 @@ def row(task: Task, result: Result, seconds: float) -> Row:
 def builds(points: Iterable[Point]) -> tuple[Build, ...]:
     """The libraries that points need, each once."""
     return tuple(dict.fromkeys(_build_of(point) for point in points))
+
+
+def missing_builds(points: Iterable[Point]) -> int:
+    """How many libraries ``build`` would build for these points, that of the host among them.
+
+    Raises:
+        MissingToolError: a compiler is not installed, or the sources cannot be located.
+    """
+    needed = builds(points)
+    missing = sum(not library.is_built(*item, toolchain.arm()) for item in needed)
+    return missing + (bool(needed) and not library.host_is_built())
 
 
 def _build_of(point: Point) -> Build:

@@ -31,11 +31,35 @@ class Measured(Record, frozen=True):
 
 
 class Metric(Record, frozen=True):
-    """A field of ``Measured`` that can be an objective: its unit ("" for a ratio) and the better direction."""
+    """What can be an objective: its unit ("" for a count or a ratio, "%" for a share) and the better direction.
+
+    ``of_model``: it is the model's own, known without a run (``plan.ModelFacts``); else a field of ``Measured``.
+    """
 
     name: str
     unit: str
     direction: Direction
+    of_model: bool = False
+
+    def beyond(self, amount: float, limit: float) -> float:
+        """By how much an amount is on the wrong side of a limit: a maximum where less is better, else a minimum.
+
+        0 or less: it is within.
+        """
+        return amount - limit if self.direction == "min" else limit - amount
+
+    def text(self, value: float) -> str:
+        """A value for people: "1,024 B", "2.92", "97.50 %"."""
+        if self.unit == "%":
+            return f"{100 * value:.2f} %"
+        number = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+        return f"{number} {self.unit}".strip()
+
+    def change(self, difference: float) -> str:
+        """A difference of two values for people, with its sign: "+12 B"; of shares in percentage points."""
+        if self.unit == "%":
+            return f"{100 * difference:+.2f} points"
+        return f"{difference:+,.6g} {self.unit}".strip()
 
 
 _METRICS = (
@@ -48,6 +72,8 @@ _METRICS = (
     Metric(name="stack", unit="B", direction="min"),
     Metric(name="code", unit="B", direction="min"),
     Metric(name="model_size", unit="B", direction="min"),
+    Metric(name="compressed_size", unit="B", direction="min", of_model=True),
+    Metric(name="accuracy", unit="%", direction="max", of_model=True),
 )
 METRICS = {metric.name: metric for metric in _METRICS}
 
@@ -61,12 +87,6 @@ def get(name: str) -> Metric:
     if name not in METRICS:
         raise BadInputError(f"unknown metric {name!r}", f"one of {', '.join(METRICS)}")
     return METRICS[name]
-
-
-def value(measured: Measured, metric: str) -> int | float | None:
-    """The number, None where it was not measured."""
-    found: int | float | None = getattr(measured, metric)
-    return found
 
 
 def measured(result: Result) -> Measured:

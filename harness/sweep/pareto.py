@@ -106,7 +106,7 @@ def choose(plan: Plan, rows: Sequence[PointRow], objectives: Sequence[Objective]
 def _standing(item: PointRow, goals: Sequence[Goal]) -> Standing | PointRow:
     if item.state != "ok" or item.measured is None:
         return item
-    values = [metrics.value(item.measured, goal.metric) for goal in goals]
+    values = [item.value(goal.metric) for goal in goals]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         names = ", ".join(goal.metric for goal, value in zip(goals, values, strict=True) if value is None)
@@ -166,9 +166,10 @@ def _difference(winner: Standing, loser: Standing) -> str:
 
 
 def _gap(goal: Goal, mine: float, theirs: float) -> str:
-    """The distance from another value: relative, and for bytes in bytes too; absolute where it is less than 0.05 %."""
-    difference, unit = mine - theirs, METRICS[goal.metric].unit
-    absolute = f"{difference:+,.6g} {unit}".strip()
-    if abs(difference) < abs(theirs) * 5e-4 or not theirs:
+    """The distance from another value: relative, and for bytes in bytes too; absolute where it is less than 0.05 %, and
+    of shares, whose relative change would be read as one in points."""
+    metric, difference = METRICS[goal.metric], mine - theirs
+    absolute = metric.change(difference)
+    if metric.unit == "%" or abs(difference) < abs(theirs) * 5e-4 or not theirs:
         return f"{goal.metric} {absolute}"
-    return f"{goal.metric} {difference / theirs:+.1%}" + (f" ({absolute})" if unit else "")
+    return f"{goal.metric} {difference / theirs:+.1%}" + (f" ({absolute})" if metric.unit else "")

@@ -8,8 +8,9 @@ from harness.errors import EXIT_BAD_INPUT, EXIT_VERDICT_NO, HarnessError
 from harness.records import Record
 from harness.sweep.file import Budgets, Objective
 from harness.sweep.metrics import Measured
+from harness.zoo.recipe import Recipe
 
-PLAN_SCHEMA = "tflm-harness/sweep-plan/1"
+PLAN_SCHEMA = "tflm-harness/sweep-plan/2"
 ROW_SCHEMA = "tflm-harness/sweep-point/1"
 
 # "impossible": the combination cannot be, or the network is refused. "too large": for the board, so there was nothing
@@ -18,10 +19,14 @@ Kind = Literal["impossible", "too large", "not measured"]
 
 
 class Choice(Record, frozen=True):
-    """A value on each axis. ``model`` is what tables show, ``path`` what is opened; ``fpu`` None: the platform's."""
+    """A value on each axis. ``model`` is what tables show, ``path`` what is opened; ``fpu`` None: the platform's.
+
+    ``recipe`` is that of a network of the zoo, None for any other file. ``path`` is empty where there is no file yet.
+    """
 
     model: str
     path: str
+    recipe: Recipe | None
     platform: str
     kernels: str
     optimisation: str
@@ -44,10 +49,28 @@ class Failure(Record, frozen=True):
     hint: str | None = None
 
 
+class ModelFacts(Record, frozen=True):
+    """What is known of a model's file without running it.
+
+    ``type`` is what its operators compute in: "int8", "float32", "mixed" for both, None for neither. ``weights`` is
+    "random" or "trained" where the zoo made the file, None where nobody says. ``compressed_size`` is in bytes, by zlib
+    at level 9. ``accuracy`` is the share of ``accuracy_images`` that tflite-micro classifies correctly on the host,
+    and ``accuracy_data`` says of which data; all None where weights are random or there is no test set.
+    """
+
+    sha256: str
+    type: str | None
+    compressed_size: int
+    weights: Literal["random", "trained"] | None = None
+    accuracy: float | None = None
+    accuracy_images: int | None = None
+    accuracy_data: str | None = None
+
+
 class Facts(Record, frozen=True):
     """What is known of a point before it runs, for tables; ``fpu`` is the FPU that code is generated for."""
 
-    model_sha256: str
+    model: ModelFacts
     core: str
     fpu: str | None
     compiler: str
@@ -57,7 +80,8 @@ class Facts(Record, frozen=True):
 class Point(Record, frozen=True):
     """A point. ``identity`` is a hash of everything that decides the result before it runs, None where it cannot run.
 
-    Exactly one of ``identity`` and ``failure`` is None, and ``facts`` go with the identity.
+    Exactly one of ``identity`` and ``failure`` is None, and ``facts`` go with the identity. Both are None of a point
+    whose network is not made yet, where a sweep is only looked at.
     """
 
     choice: Choice
@@ -67,7 +91,8 @@ class Point(Record, frozen=True):
 
 
 class Plan(Record, frozen=True):
-    """A sweep, expanded. ``notes`` say what was left out and why."""
+    """A sweep, expanded. ``inputs`` are paths, one for each input of the models, or none. ``notes`` say what was left
+    out and why."""
 
     schema: str
     name: str
@@ -76,6 +101,7 @@ class Plan(Record, frozen=True):
     time_limit_s: float
     budgets: Budgets
     objectives: tuple[Objective, ...]
+    inputs: tuple[str, ...]
     points: tuple[Point, ...]
     notes: tuple[str, ...]
 

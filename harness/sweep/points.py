@@ -108,7 +108,10 @@ def read_plan(name: str) -> Plan:
     try:
         schema = msgspec.json.decode(content, type=_Schema).schema
         if schema != PLAN_SCHEMA:
-            raise BadInputError(f"{path}: stored with schema {schema!r}, this version reads {PLAN_SCHEMA!r}")
+            raise BadInputError(
+                f"{path}: stored with schema {schema!r}, this version reads {PLAN_SCHEMA!r}",
+                "run the sweep again: points that are still valid are not measured anew",
+            )
         return msgspec.json.decode(content, type=Plan)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: {error}", "run the sweep again") from error

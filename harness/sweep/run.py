@@ -15,6 +15,7 @@ from harness.sweep import measure as worker
 from harness.sweep.measure import Measure, Task
 from harness.sweep.plan import Plan, Point, Row
 from harness.sweep.workers import WorkerError, Workers
+from harness.zoo.recipe import Recipe
 
 # Of a point whose like was never measured here: a network of some million instructions, libraries built.
 ASSUMED_SECONDS = 1.0
@@ -31,12 +32,14 @@ Build = Callable[[tuple[Point, ...], Progress], dict[str, HarnessError]]
 class Outlook(Record, frozen=True):
     """What a sweep would do. ``seconds_per_point`` is the mean of the stored points, or assumed where there are none.
 
-    ``builds`` is how many libraries its points need at most; those that are in the cache cost nothing.
+    ``unmade`` are the points whose network the zoo has to make; whether they are stored shows only then. ``builds`` is
+    how many libraries have to be built, that of the host among them.
     """
 
     plan: Plan
     stored: int
     to_run: tuple[Point, ...]
+    unmade: tuple[Point, ...]
     jobs: int
     seconds_per_point: float
     assumed: bool
@@ -44,8 +47,15 @@ class Outlook(Record, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """About how long the points take, without builds."""
-        return self.seconds_per_point * len(self.to_run) / max(min(self.jobs, len(self.to_run)), 1)
+        """About how long the points take, without networks and builds."""
+        number = len(self.to_run) + len(self.unmade)
+        return self.seconds_per_point * number / max(min(self.jobs, number), 1)
+
+    @property
+    def networks(self) -> tuple[Recipe, ...]:
+        """What the zoo has to make."""
+        found = (point.choice.recipe for point in self.unmade)
+        return tuple(dict.fromkeys(recipe for recipe in found if recipe is not None))
 
 
 class Outcome(Record, frozen=True):
@@ -79,15 +89,17 @@ def outlook(path: Path, *, jobs: int | None = None, retry: bool = False) -> Outl
     plan = expand.expand(file.load(path))
     stored = points.read(plan.name)
     todo = _to_run(plan, stored, retry)
+    unmade = tuple(point for point in plan.points if point.identity is None and point.failure is None)
     known = [row.seconds for row in stored.values() if row.measured is not None]
     return Outlook(
         plan=plan,
         stored=len(expand.runnable(plan.points)) - len(todo),
         to_run=todo,
+        unmade=unmade,
         jobs=usable_cores() if jobs is None else jobs,
         seconds_per_point=sum(known) / len(known) if known else ASSUMED_SECONDS,
         assumed=not known,
-        builds=len(worker.builds(todo)),
+        builds=worker.missing_builds((*todo, *unmade)),
     )
 
 
@@ -108,7 +120,7 @@ def run(
         path: the sweep file.
         jobs: how many points run at once; None: as many as there are cores.
         retry: run the points again that could not be measured.
-        progress: told about builds.
+        progress: told about networks that are made, and builds.
         on_point: told about each point that has ended.
         command: what to record as the command that asked for the runs.
         measure, build: what is done with a point, and once before all.
@@ -117,7 +129,7 @@ def run(
         BadInputError: the file, or a value in it, cannot be used; or the sweep is under way in another process (2).
         HarnessError: a compiler is missing, a library does not build, results cannot be stored (3).
     """
-    plan = expand.expand(file.load(Path(path)))
+    plan = expand.expand(file.load(Path(path)), make=True, progress=progress)
     with points.locked(plan.name):
         rows = points.read(plan.name)
         todo = _to_run(plan, rows, retry)
@@ -148,7 +160,9 @@ def _measure(
 ) -> dict[str, Row]:
     by_identity = {point.identity: point for point in todo if point.identity is not None}
     tasks = {
-        identity: Task(identity=identity, choice=point.choice, time_limit_s=plan.time_limit_s, command=command)
+        identity: Task(
+            identity=identity, choice=point.choice, time_limit_s=plan.time_limit_s, command=command, inputs=plan.inputs
+        )
         for identity, point in by_identity.items()
     }
     rows: dict[str, Row] = {}

@@ -13,8 +13,10 @@ from harness.errors import MissingToolError
 from harness.records import Record
 from harness.store import safe_cell
 from harness.sweep import points
-from harness.sweep.metrics import METRICS, Measured, value
+from harness.sweep.metrics import METRICS, Measured
 from harness.sweep.plan import LayerRow, Plan, Point, Row
+from harness.zoo.recipe import Recipe
+from harness.zoo.spec import text
 
 EXTRA_HINT = "pip install 'tflm-harness[sweep]'"
 
@@ -33,18 +35,22 @@ class Column(NamedTuple):
 
 
 class PointRow(Record, frozen=True):
-    """A point with what became of it. ``over`` has, for each budget that is exceeded, by how much."""
+    """A point with what became of it. ``over`` has, for each budget that is not kept, by how much; None: unknown."""
 
     point: Point
     row: Row | None
     state: State
     reason: str | None
-    over: dict[str, int]
+    over: dict[str, float | None]
 
     @property
     def measured(self) -> Measured | None:
         """Its numbers, None where there are none."""
         return None if self.row is None else self.row.measured
+
+    def value(self, metric: str) -> int | float | None:
+        """The point's value of a metric, None where it is not known."""
+        return _value(self.point, self.row, metric)
 
 
 class Frames(NamedTuple):
@@ -58,6 +64,14 @@ _CLASSES = tuple(Column(f"class_{name}", "integer") for name in isa.CLASSES)
 _AXES = (
     Column("point", "text"),
     Column("model", "text"),
+    Column("network", "text"),
+    Column("parameters", "text"),
+    Column("type", "text"),
+    Column("weights", "text"),
+    Column("seed", "integer"),
+    Column("sparsity", "real"),
+    Column("channel_pruning", "real"),
+    Column("multiple_of", "integer"),
     Column("platform", "text"),
     Column("kernels", "text"),
     Column("optimisation", "text"),
@@ -78,6 +92,10 @@ POINT_COLUMNS = (
     Column("stack", "integer"),
     Column("code", "integer"),
     Column("model_size", "integer"),
+    Column("compressed_size", "integer"),
+    Column("accuracy", "real"),
+    Column("accuracy_images", "integer"),
+    Column("accuracy_data", "text"),
     Column("output_exact", "truth"),
     Column("core", "text"),
     Column("machine", "text"),
@@ -100,8 +118,9 @@ LAYER_COLUMNS = (
     Column("output_exact", "truth"),
     *_CLASSES,
 )
-_NUMBERS = ("instructions", "overhead", "macs", "instructions_per_mac", "flash", "ram", "arena", "stack", "code",
-            "model_size")  # fmt: skip
+_MEASURED = ("instructions", "overhead", "macs", "instructions_per_mac", "flash", "ram", "arena", "stack", "code",
+             "model_size")  # fmt: skip
+_OF_MODEL = ("compressed_size", "accuracy", "accuracy_images", "accuracy_data")
 
 
 def point_rows(plan: Plan, rows: dict[str, Row]) -> tuple[PointRow, ...]:
@@ -115,37 +134,65 @@ def _point_row(plan: Plan, point: Point, row: Row | None) -> PointRow:
         return PointRow(point=point, row=row, state=failure.kind, reason=failure.message, over={})
     if row is None or row.measured is None:
         return PointRow(point=point, row=row, state="not run", reason="the sweep was interrupted before", over={})
-    over = {
-        metric: amount - limit
-        for metric, limit in plan.budgets.limits().items()
-        if (amount := _whole(row.measured, metric)) > limit
-    }
+    over: dict[str, float | None] = {}
+    for metric, limit in plan.budgets.limits().items():
+        amount = _value(point, row, metric)
+        excess = None if amount is None else METRICS[metric].beyond(amount, limit)
+        if excess is None or excess > 0:
+            over[metric] = excess
     reasons = [*row.reasons, *(_excess(plan, metric, excess) for metric, excess in over.items())]
     state: State = "verdict no" if not row.passed else "over budget" if over else "ok"
     return PointRow(point=point, row=row, state=state, reason="; ".join(reasons) or None, over=over)
 
 
-def _whole(measured: Measured, metric: str) -> int:
-    found = value(measured, metric)
-    assert isinstance(found, int), "budgets are of counts and bytes"
+def _value(point: Point, row: Row | None, metric: str) -> int | float | None:
+    source = (point.facts and point.facts.model) if METRICS[metric].of_model else (row and row.measured)
+    found: int | float | None = None if source is None else getattr(source, metric)
     return found
 
 
-def _excess(plan: Plan, metric: str, excess: int) -> str:
-    amount, limit = f"{excess:,} {METRICS[metric].unit}".strip(), plan.budgets.limits()[metric]
-    return f"{metric} over the budget by {amount} ({excess / limit:.1%})"
+def _excess(plan: Plan, metric: str, excess: float | None) -> str:
+    limit, rule = plan.budgets.limits()[metric], METRICS[metric]
+    if excess is None:
+        return f"{metric} is not known, and has a budget"
+    amount, side = rule.change(excess).removeprefix("+"), "over" if rule.direction == "min" else "under"
+    return f"{metric} {side} the budget by {amount}" + ("" if rule.unit == "%" else f" ({excess / limit:.1%})")
 
 
 def _axes(point: Point) -> dict[str, Cell]:
     choice = point.choice
+    kind, weights = _kind(point)
     return {
         "point": point.identity,
         "model": choice.model,
+        **({} if choice.recipe is None else _recipe(choice.recipe)),
+        "type": kind,
+        "weights": weights,
         "platform": choice.platform,
         "kernels": choice.kernels,
         "optimisation": choice.optimisation,
         "fpu": _fpu(point),
         "emulator": choice.emulator,
+    }
+
+
+def _kind(point: Point) -> tuple[str | None, str | None]:
+    """The type of a point's network and what its weights are worth, None where that is not known."""
+    recipe = point.choice.recipe
+    if recipe is not None:
+        return recipe.type, recipe.weights
+    return (None, None) if point.facts is None else (point.facts.model.type, point.facts.model.weights)
+
+
+def _recipe(recipe: Recipe) -> dict[str, Cell]:
+    """How the zoo made a network; ``parameters`` are all of them, "channels=8,kernel=3"."""
+    return {
+        "network": recipe.spec.network,
+        "parameters": ",".join(f"{name}={text(value)}" for name, value in recipe.spec.parameters) or None,
+        "seed": recipe.seed,
+        "sparsity": recipe.sparsity,
+        "channel_pruning": recipe.channel_pruning,
+        "multiple_of": recipe.multiple_of,
     }
 
 
@@ -162,10 +209,11 @@ def _point_cells(item: PointRow) -> dict[str, Cell]:
             "core": facts.core,
             "emulator_version": facts.emulator_version,
             "compiler": facts.compiler,
-            "model_sha256": facts.model_sha256,
+            "model_sha256": facts.model.sha256,
+            **{name: getattr(facts.model, name) for name in _OF_MODEL},
         }
     if row is not None and row.measured is not None:
-        cells |= {name: value(row.measured, name) for name in _NUMBERS}
+        cells |= {name: getattr(row.measured, name) for name in _MEASURED}
         cells |= {"output_exact": row.output_exact, "machine": row.machine, "run_id": row.run_id}
         cells |= _class_cells(row.measured.classes)
     return cells

@@ -47,7 +47,14 @@ def rank(
     made, rows = [], {}
     for index, pair in enumerate(values):
         choice = Choice(
-            model=str(index), path="", platform="p", kernels="k", optimisation="-O2", fpu=None, emulator="qemu"
+            model=str(index),
+            path="",
+            recipe=None,
+            platform="p",
+            kernels="k",
+            optimisation="-O2",
+            fpu=None,
+            emulator="qemu",
         )
         made.append(Point(choice=choice, identity=str(index), facts=None, failure=None))
         common = {"schema": ROW_SCHEMA, "identity": str(index), "seconds": 1.0}
@@ -64,6 +71,7 @@ def rank(
         time_limit_s=1.0,
         budgets=file.Budgets(**budgets),
         objectives=objectives,
+        inputs=(),
         points=tuple(made),
         notes=(),
     )

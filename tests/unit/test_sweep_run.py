@@ -13,9 +13,10 @@ import filelock
 import pytest
 import sweep_maker
 
-from harness import cli
+from harness import cli, cores, library, sources, toolchain
 from harness.errors import BadInputError, BuildError, HarnessError
 from harness.library import Progress
+from harness.paths import cache_folder
 from harness.sweep import points, run, tables
 from harness.sweep.plan import Plan, Point, Row
 from harness.sweep.run import Outcome, outlook
@@ -154,8 +155,8 @@ def test_damaged_and_newer_points_are_refused(tmp_path: Path, marks: Path, damag
 def test_a_newer_plan_is_refused(tmp_path: Path, marks: Path) -> None:
     sweep(sweep_maker.write(tmp_path))
     file = points.folder("made") / "plan.json"
-    file.write_text(file.read_text().replace("sweep-plan/1", "sweep-plan/2"))
-    with pytest.raises(BadInputError, match="sweep-plan/2"):
+    file.write_text(file.read_text().replace("sweep-plan/2", "sweep-plan/9"))
+    with pytest.raises(BadInputError, match="sweep-plan/9"):
         points.read_plan("made")
 
 
@@ -226,13 +227,30 @@ def _alive(number: int) -> bool:
 def test_outlook(tmp_path: Path, marks: Path) -> None:
     path = sweep_maker.write(tmp_path)
     found = outlook(path, jobs=3)
-    assert (found.stored, len(found.to_run), found.assumed, found.builds) == (0, 4, True, 2)
+    assert (found.stored, len(found.to_run), found.unmade, found.assumed) == (0, 4, (), True)
     assert found.seconds == pytest.approx(4 * run.ASSUMED_SECONDS / 3)
     assert not points.folder("made").exists()
     sweep(path, sweep_maker.measure_some)
     found = outlook(path, jobs=1, retry=True)
     assert (found.stored, len(found.to_run), found.assumed, found.seconds) == (3, 1, False, 0.25)
     assert outlook(path, jobs=1).to_run == ()
+
+
+def test_outlook_counts_the_libraries_that_are_not_built(
+    tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, cache = sweep_maker.write(tmp_path), tmp_path / "cache"
+    arm, found = toolchain.arm(), sources.locate()
+    cache.mkdir()
+    (cache / "sources").symlink_to(cache_folder() / "sources")
+    monkeypatch.setenv("HARNESS_CACHE", str(cache))
+    assert outlook(path).builds == 3  # of the M3, the M4 and the host
+    for part in library._folders(found, cores.flags("cortex-m3", None, False), "-O2", arm.version):
+        assert outlook(path).builds == 3
+        part.mkdir(parents=True)
+    assert outlook(path).builds == 2
+    sweep(path)
+    assert outlook(path).builds == 0
 
 
 def call(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
