@@ -8,7 +8,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,22 +63,63 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...], log: st
     Raises:
         HarnessError: the folder cannot be written. Nothing half-written is left.
     """
-    folder = runs_folder() / result.run_id
+
+    def fill(work: Path) -> None:
+        shutil.copyfile(elf, work / ARTIFACTS.elf)
+        (work / ARTIFACTS.uart_log).write_text(uart, encoding="utf-8")
+        (work / ARTIFACTS.layers_csv).write_text(layers_csv(result), encoding="utf-8")
+        if result.functions is not None:
+            (work / FUNCTIONS_CSV).write_text(functions_csv(result.functions), encoding="utf-8")
+        if log is not None:
+            (work / EMULATOR_LOG).write_text(log, encoding="utf-8")
+        (work / _RESULT).write_bytes(result.to_json())
+
+    return _absolute(result, _store(result.run_id, fill, command))
+
+
+def contents(run_id: str) -> dict[str, bytes]:
+    """The files of a stored run by their names, to be given to ``adopt`` on another machine.
+
+    Raises:
+        BadInputError: there is no such run.
+    """
+    folder = _find(run_id)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
+
+
+def adopt(run_id: str, contents: Mapping[str, bytes], command: tuple[str, ...]) -> Result:
+    """Store a run that was measured on another machine, as ``save`` does; returns it with absolute artifact paths.
+
+    Raises:
+        BadInputError: it is not that run, or was stored by another version.
+        HarnessError: the folder cannot be written. Nothing half-written is left.
+    """
+    try:
+        result = decode(contents[_RESULT], run_id)
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadInputError(f"{run_id}: no readable {_RESULT}: {error}") from error
+    foreign = [name for name in contents if Path(name).name != name or name == _MANIFEST]
+    if result.run_id != run_id or Path(run_id).name != run_id or foreign:
+        raise BadInputError(f"{run_id}: not that run: {', '.join(foreign) or result.run_id}")
+
+    def fill(work: Path) -> None:
+        for name, content in contents.items():
+            (work / name).write_bytes(content)
+
+    return _absolute(result, _store(run_id, fill, command))
+
+
+def _store(run_id: str, fill: Callable[[Path], None], command: tuple[str, ...]) -> Path:
+    """A run's folder, moved into place with all that ``fill`` writes and a manifest of it."""
+    folder = runs_folder() / run_id
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
         try:
-            shutil.copyfile(elf, work / ARTIFACTS.elf)
-            (work / ARTIFACTS.uart_log).write_text(uart, encoding="utf-8")
-            (work / ARTIFACTS.layers_csv).write_text(layers_csv(result), encoding="utf-8")
-            if result.functions is not None:
-                (work / FUNCTIONS_CSV).write_text(functions_csv(result.functions), encoding="utf-8")
-            if log is not None:
-                (work / EMULATOR_LOG).write_text(log, encoding="utf-8")
-            (work / _RESULT).write_bytes(result.to_json())
+            fill(work)
             manifest = Manifest(
                 schema=SCHEMA,
-                run_id=result.run_id,
+                run_id=run_id,
                 created=datetime.now(UTC).isoformat(timespec="seconds"),
                 command=command,
                 files=files(work),
@@ -95,7 +136,7 @@ def save(result: Result, elf: Path, uart: str, command: tuple[str, ...], log: st
             f"cannot store the run in {folder.parent}: {error.strerror or error}",
             "free some space, or name another folder in HARNESS_RESULTS",
         ) from error
-    return _absolute(result, folder)
+    return folder
 
 
 def _move_into_place(work: Path, folder: Path, manifest: Manifest) -> None:
