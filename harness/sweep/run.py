@@ -12,9 +12,10 @@ from harness.library import Progress, silent
 from harness.records import Record
 from harness.sweep import expand, file, points, tables
 from harness.sweep import measure as worker
+from harness.sweep.executor import Executor, WorkerError
 from harness.sweep.measure import Measure, Task
 from harness.sweep.plan import Plan, Point, Row
-from harness.sweep.workers import WorkerError, Workers
+from harness.sweep.workers import Workers
 from harness.zoo.recipe import Recipe
 
 # Of a point whose like was never measured here: a network of some million instructions, libraries built.
@@ -27,6 +28,10 @@ OnPoint = Callable[[Point, Row, int, int], None]
 
 # Builds what points need; returns the error of each point, by identity, that it cannot build for.
 Build = Callable[[tuple[Point, ...], Progress], dict[str, HarnessError]]
+
+
+# Makes what measures points, several at once: at most so many, or as many as it has room for.
+Start = Callable[[Measure, int | None], Executor[Task, Row]]
 
 
 class Outlook(Record, frozen=True):
@@ -84,6 +89,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def here(measure: Measure, jobs: int | None) -> Workers[Task, Row]:
+    """Processes of this machine."""
+    return Workers(measure, jobs or usable_cores())
+
+
 def outlook(path: Path, *, jobs: int | None = None, retry: bool = False) -> Outlook:
     """What ``run`` would do, without doing or storing anything. Arguments and errors are those of ``run``."""
     plan = expand.expand(file.load(path))
@@ -113,21 +123,24 @@ def run(
     command: tuple[str, ...] = (),
     measure: Measure = worker.measure,
     build: Build = worker.build,
+    executor: Start = here,
 ) -> Outcome:
     """Measure every point of a sweep file that is not stored yet; store each as soon as it has ended.
 
     Args:
         path: the sweep file.
-        jobs: how many points run at once; None: as many as there are cores.
+        jobs: how many points run at once; None: as many as there are cores, or workers of a cluster.
         retry: run the points again that could not be measured.
         progress: told about networks that are made, and builds.
         on_point: told about each point that has ended.
         command: what to record as the command that asked for the runs.
         measure, build: what is done with a point, and once before all.
+        executor: where points are measured; ``harness.sweep.remote.executor`` is a cluster, with
+            ``harness.sweep.remote.build_there``.
 
     Raises:
         BadInputError: the file, or a value in it, cannot be used; or the sweep is under way in another process (2).
-        HarnessError: a compiler is missing, a library does not build, results cannot be stored (3).
+        HarnessError: a compiler is missing, a library does not build, results cannot be stored, a cluster is gone (3).
     """
     plan = expand.expand(file.load(Path(path)), make=True, progress=progress)
     with points.locked(plan.name):
@@ -136,7 +149,7 @@ def run(
         points.write_plan(plan)
         if todo:
             errors = build(todo, progress)
-            rows |= _measure(plan, todo, jobs or usable_cores(), measure, errors, on_point, command)
+            rows |= _measure(plan, todo, executor(measure, jobs), errors, on_point, command)
         written, note = tables.write(plan, rows)
     return Outcome(plan=plan, rows=rows, ran=len(todo), tables=written, note=note)
 
@@ -152,8 +165,7 @@ def _to_run(plan: Plan, stored: dict[str, Row], retry: bool) -> tuple[Point, ...
 def _measure(
     plan: Plan,
     todo: tuple[Point, ...],
-    jobs: int,
-    measure: Measure,
+    executor: Executor[Task, Row],
     errors: dict[str, HarnessError],
     on_point: OnPoint | None,
     command: tuple[str, ...],
@@ -166,7 +178,7 @@ def _measure(
         for identity, point in by_identity.items()
     }
     rows: dict[str, Row] = {}
-    with points.Log(plan.name) as log, Workers(measure, jobs) as workers:
+    with points.Log(plan.name) as log, executor as workers:
         for task, outcome in itertools.chain(
             ((tasks[identity], error) for identity, error in errors.items()),
             workers.map(task for identity, task in tasks.items() if identity not in errors),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, Self, TypeVar
 
-from harness.errors import HarnessError
+from harness.sweep.executor import WorkerError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,12 +23,10 @@ _ATTEMPTS = 2
 _GRACE_S = 10.0
 
 
-class WorkerError(HarnessError):
-    """The process that had a task died of it, twice, or its function raised what it should not (exit 3)."""
-
-
 class Workers(Generic[T, R]):
     """Processes that run one function; used as a context manager: leaving the block ends them and what they started.
+
+    An ``executor.Executor``.
 
     They are started anew, not forked: a fork would copy locks that another thread of ours holds. So the function must
     be one that can be imported, and a script that starts workers needs its ``if __name__ == "__main__"``.
