@@ -15,6 +15,7 @@ from harness.cli.app import Json, app, print_json, relative
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
+    from harness.report.progress import Steps
     from harness.sweep.pareto import Ranking, Standing
     from harness.sweep.run import Outcome
     from harness.sweep.tables import PointRow
@@ -37,10 +38,22 @@ def sweep(
     file: Annotated[Path | None, typer.Argument(help="The sweep file (TOML).", show_default=False)] = None,
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", min=1, help="How many points run at once; all cores.", show_default=False),
+        typer.Option(
+            "--jobs", "-j", min=1, help="How many points run at once; all cores, or all workers.", show_default=False
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many points, and about how long.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Run the points again that could not be measured.")] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Run on the Dask cluster of this scheduler, tcp://127.0.0.1:8786 for example. Its workers are started "
+            "by: dask worker ADDRESS --nworkers 2 --nthreads 1.",
+            show_default=False,
+        ),
+    ] = None,
     schema: Annotated[bool, typer.Option("--schema", help="Print a sweep file's JSON schema, for editors.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -53,8 +66,10 @@ def sweep(
     if file is None:
         raise BadInputError("no sweep file is given", "harness sweep FILE, or harness sweep --schema")
     if dry_run:
+        if scheduler is not None:
+            raise BadInputError("--dry-run asks no cluster", "leave out --scheduler, and say its workers by --jobs")
         return _dry_run(file, jobs, retry, as_json)
-    return _sweep(file, jobs, retry, as_json)
+    return _sweep(file, jobs, retry, as_json, scheduler)
 
 
 def _dry_run(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
@@ -84,13 +99,14 @@ def _dry_run(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
     return EXIT_PASS
 
 
-def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
+def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: str | None) -> int:
     from harness.report.progress import Steps
     from harness.report.sweep import PointProgress, closing
     from harness.report.tables import console
     from harness.sweep.plan import Point, Row
     from harness.sweep.run import run
 
+    options: dict[str, Any] = {"jobs": jobs, "retry": retry, "command": ("harness", *sys.argv[1:])}
     done = 0
 
     def on_point(point: Point, row: Row, finished: int, total: int) -> None:
@@ -103,10 +119,11 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _end)
     started = time.monotonic()
-    command = ("harness", *sys.argv[1:])
     try:
         with PointProgress(quiet=as_json) as points, Steps(quiet=as_json) as steps:
-            outcome = run(file, jobs=jobs, retry=retry, progress=steps, on_point=on_point, command=command)
+            if scheduler is not None:
+                options |= _on_cluster(scheduler, steps)
+            outcome = run(file, progress=steps, on_point=on_point, **options)
     except KeyboardInterrupt:
         return _interrupted(signal.SIGINT, done)
     except _Ended as ended:
@@ -119,6 +136,12 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
         out.print(f"tables in {relative(outcome.tables[0].parent)}; harness pareto {outcome.plan.name} chooses",
                   markup=False, soft_wrap=True)  # fmt: skip
     return outcome.exit_code
+
+
+def _on_cluster(scheduler: str, progress: Steps) -> dict[str, Any]:
+    from harness.sweep import remote
+
+    return {"executor": remote.executor(scheduler, progress), "build": remote.build_there}
 
 
 def _interrupted(number: int, done: int) -> int:
