@@ -18,9 +18,13 @@ from harness.result import SCHEMA, Artifacts, Result
 
 
 def name(result: Result) -> str:
-    """The file's name of a baseline: everything that a user chooses for a run decides it."""
-    fpu = "" if result.fpu else "-nofpu"
-    return f"{Path(result.model.file).stem}-{result.platform}-{result.kernels}{result.optimisation}{fpu}.json"
+    """The file's name of a result's baseline."""
+    return file_name(result.model.file, result.platform, result.kernels, result.optimisation, result.fpu is not None)
+
+
+def file_name(model: str, platform: str, kernels: str, optimisation: str, fpu: bool) -> str:
+    """The file's name of a baseline: everything that a user chooses for a run decides it. ``fpu``: it is used."""
+    return f"{Path(model).stem}-{platform}-{kernels}{optimisation}{'' if fpu else '-nofpu'}.json"
 
 
 def save(result: Result, folder: Path) -> Path:

@@ -13,6 +13,7 @@ import typer
 
 from harness.cli import (  # noqa: F401  (each registers its commands)
     boards,
+    gate,
     plot,
     profile,
     reproduce,

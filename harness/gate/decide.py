@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from harness import baseline
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, HarnessError
-from harness.gate import words
+from harness.gate import policy, words
 from harness.gate.judge import Judged, judge
 from harness.gate.policy import File
 from harness.gate.verdict import NOT_JUDGED, SCHEMA, Comparison, FailurePart, PolicyPart, RunPart, State, Verdict
@@ -20,7 +21,7 @@ _ORDER: tuple[State, ...] = ("worse", "blocked", "missing", "better", "warned", 
 
 
 def decide(
-    policy: File, runs: Iterable[Judged], failures: Iterable[FailurePart] = (), notes: Iterable[str] = ()
+    given: File, runs: Iterable[Judged], failures: Iterable[FailurePart] = (), notes: Iterable[str] = ()
 ) -> Verdict:
     """The verdict on runs and on what could not be run.
 
@@ -28,14 +29,14 @@ def decide(
     exact, or too large; else 0.
     """
     judged, failed = tuple(runs), tuple(failures)
-    comparisons = _sorted(judge(judged, policy.policy.all_rules))
+    comparisons = _sorted(judge(judged, given.policy.all_rules))
     parts = tuple(_run(item) for item in judged)
     code = _exit_code(comparisons, failed)
     return Verdict(
         schema=SCHEMA,
         exit_code=code,
-        headline=_headline(policy, code, parts, comparisons, failed),
-        policy=PolicyPart(name=policy.policy.name, sha256=policy.sha256),
+        headline=_headline(given, code, parts, comparisons, failed),
+        policy=PolicyPart(name=given.policy.name, sha256=given.sha256),
         runs=parts,
         comparisons=comparisons,
         failures=failed,
@@ -78,7 +79,7 @@ def _exit_code(comparisons: tuple[Comparison, ...], failures: tuple[FailurePart,
 
 
 def _headline(
-    policy: File,
+    given: File,
     code: int,
     runs: tuple[RunPart, ...],
     comparisons: tuple[Comparison, ...],
@@ -87,7 +88,7 @@ def _headline(
     worse = [words.sentence(item, runs[item.run]) for item in comparisons if item.state == "worse"]
     worse = [f"{item.what}: {item.message}" for item in failures if item.too_large] + worse
     if code == EXIT_PASS:
-        return _passing(policy, runs, comparisons)
+        return _passing(given, runs, comparisons)
     if code == EXIT_VERDICT_NO:
         return _and_more(worse, "worse")
     stopped = [f"{item.what}: {item.message}" for item in failures if not item.too_large]
@@ -107,11 +108,11 @@ def _and_more(items: list[str], what: str) -> str:
     return f"{first} (and {len(others)} more {what})" if others else first
 
 
-def _passing(policy: File, runs: tuple[RunPart, ...], comparisons: tuple[Comparison, ...]) -> str:
+def _passing(given: File, runs: tuple[RunPart, ...], comparisons: tuple[Comparison, ...]) -> str:
     left_out = sum(item.state in NOT_JUDGED for item in comparisons)
     better = [item for item in comparisons if item.state == "better"]
     judged = len(comparisons) - left_out
-    text = f"{policy.policy.name}: {_count(len(runs), 'run')}, {_count(judged, 'comparison')}, none worse than allowed"
+    text = f"{given.policy.name}: {_count(len(runs), 'run')}, {_count(judged, 'comparison')}, none worse than allowed"
     if left_out:
         text += f", {left_out} left out"
     if better:
@@ -124,9 +125,8 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def unused(policy: File, folder: Path, runs: Iterable[Judged]) -> tuple[FailurePart, ...]:
-    """Baselines in the folder that no run has: its network, or its row of the policy, may be gone."""
-    used = {item.baseline_file for item in runs}
+def unused(folder: Path, used: Container[str]) -> tuple[FailurePart, ...]:
+    """Baselines in the folder that are not among the used names: a network, or a row of the policy, may be gone."""
     return tuple(
         FailurePart(
             what=f"baseline {path.name}",
@@ -153,15 +153,22 @@ def judged(result: Result, folder: Path, accuracy: float | None = None, reason: 
     )
 
 
-def failed(path: Path, error: HarnessError, policy: File | None) -> Verdict:
-    """The verdict where an error ended the gate before there was one, so that every output says why."""
-    code = error.exit_code if error.exit_code in (EXIT_BAD_INPUT, EXIT_NOT_MEASURED) else EXIT_NOT_MEASURED
-    name, sha256 = (path.name, "") if policy is None else (policy.policy.name, policy.sha256)
+def failed(path: Path, error: HarnessError) -> Verdict:
+    """The verdict where an error ended the gate before there was one, so that every output says why.
+
+    A policy that cannot be read has the name that its file has: by custom, that is the same.
+    """
+    code = error.exit_code if error.exit_code == EXIT_BAD_INPUT else EXIT_NOT_MEASURED
+    try:
+        given = policy.load(path)
+        part = PolicyPart(name=given.policy.name, sha256=given.sha256)
+    except HarnessError:
+        part = PolicyPart(name=re.sub(r"[^A-Za-z0-9_.-]", "_", path.stem)[:64], sha256="")
     return Verdict(
         schema=SCHEMA,
         exit_code=code,
         headline=error.message,
-        policy=PolicyPart(name=name, sha256=sha256),
+        policy=part,
         runs=(),
         comparisons=(),
         failures=(FailurePart(what="gate", message=error.message, hint=error.hint),),

@@ -149,7 +149,7 @@ def load(path: Path) -> File:
     try:
         policy = msgspec.toml.decode(content, type=Policy)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: {sweep_file._readable(str(error))}", SCHEMA_HINT) from error
+        raise BadInputError(f"{path}: {sweep_file.readable(str(error))}", SCHEMA_HINT) from error
     for index, rule in enumerate(policy.rules):
         _check_rule(path, f"rules[{index}]", rule)
     return File(path=path, sha256=hashlib.sha256(content).hexdigest(), policy=policy)
@@ -187,7 +187,7 @@ def schema() -> dict[str, Any]:
         if "description" in part:  # docstrings are indented up to Python 3.12, and are not from 3.13 on
             part["description"] = inspect.cleandoc(part["description"])
     runs = made["$defs"]["Runs"]["properties"]
-    for key, known in (*sweep_file._known().items(), ("platforms", platforms.names())):
+    for key, known in (*sweep_file.axis_values().items(), ("platforms", platforms.names())):
         runs[key]["items"]["enum"] = list(known)
     rule = made["$defs"]["Rule"]["properties"]
     rule["metric"]["enum"] = list(METRICS)

@@ -67,6 +67,11 @@ def percent(value: float | None) -> str:
     return f"{value:+,.2f} %" if abs(value) >= 0.005 or not value else f"{value:+.1g} %"
 
 
+def side(item: Comparison) -> str:
+    """On which side of its bound a value is no worse."""
+    return "at most" if metrics.get(item.metric).direction == "min" else "at least"
+
+
 def with_unit(value: Value | None, item: Comparison) -> str:
     """A value and the metric's unit."""
     return amount(value) if item.unit == metrics.TRUTH else f"{amount(value)} {item.unit}"
@@ -84,14 +89,14 @@ def finding(item: Comparison) -> str:
     said = cause(item.cause, of_layer=item.layer is not None)
     if item.unit == metrics.TRUTH:
         return _truth(item, said)
-    side = "at most" if metrics.get(item.metric).direction == "min" else "at least"
+    least_or_most = side(item)
     if item.against == "limit":
-        return f"{subject(item)} {with_unit(item.value, item)}, limit {side} {with_unit(item.bound, item)}"
+        return f"{subject(item)} {with_unit(item.value, item)}, limit {least_or_most} {with_unit(item.bound, item)}"
     change = "" if item.change is None else signed(item.change)
     unit = "" if item.unit == item.metric else f" {item.unit}"
     return (
         f"{subject(item)} {change}{unit} ({percent(item.change_percent)}), {amount(item.baseline)} -> "
-        f"{amount(item.value)}, allowed {side} {amount(item.bound)}" + (f"; {said}" if said else "")
+        f"{amount(item.value)}, allowed {least_or_most} {amount(item.bound)}" + (f"; {said}" if said else "")
     )
 
 

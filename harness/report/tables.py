@@ -40,8 +40,8 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
-class _Column(NamedTuple):
-    """A column of a ``_Table``.
+class Column(NamedTuple):
+    """A column of a ``FittingTable``.
 
     Numbers (``right``) are never cut. Text is cut, to ``least`` characters at the least, or wrapped, where ``least`` is
     given and the room is short. Columns with a ``spare`` are left out where that does not suffice, the highest first.
@@ -54,17 +54,19 @@ class _Column(NamedTuple):
     spare: int = 0
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A row: its cells by the columns' names, those without one being empty; and a style."""
+
     cells: dict[str, str | Text]
     style: str | None = None
 
 
-class _Table:
+class FittingTable:
     """A table that is never wider than there is room; strings in it are text, not markup."""
 
-    def __init__(self, columns: Sequence[_Column], rows: Iterable[_Row]) -> None:
+    def __init__(self, columns: Sequence[Column], rows: Iterable[Row]) -> None:
         self._columns = columns
-        self._rows = [_Row({name: _text(cell) for name, cell in row.cells.items()}, row.style) for row in rows]
+        self._rows = [Row({name: _text(cell) for name, cell in row.cells.items()}, row.style) for row in rows]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self.fitting(options.max_width)
@@ -98,16 +100,16 @@ def _text(cell: str | Text) -> Text:
     return Text(printable(cell)) if isinstance(cell, str) else cell
 
 
-def _least(column: _Column, natural: dict[str, int]) -> int:
+def _least(column: Column, natural: dict[str, int]) -> int:
     width = natural[column.name]
     return width if column.least is None else min(width, max(column.least, len(column.name)))
 
 
-def _total(columns: Sequence[_Column], natural: dict[str, int], gap: int) -> int:
+def _total(columns: Sequence[Column], natural: dict[str, int], gap: int) -> int:
     return sum(_least(column, natural) for column in columns) + gap * (len(columns) - 1)
 
 
-def _fitting(columns: Sequence[_Column], natural: dict[str, int], width: int) -> tuple[Sequence[_Column], int]:
+def _fitting(columns: Sequence[Column], natural: dict[str, int], width: int) -> tuple[Sequence[Column], int]:
     """The columns that there is room for, and the gap between them."""
     while True:
         for gap in (2, 1):
@@ -148,23 +150,23 @@ def _heading(shown: Result) -> Text:
     return text
 
 
-def _layers(shown: Result, target: Console) -> _Table:
+def _layers(shown: Result, target: Console) -> FittingTable:
     """Mix and shapes are the first to go where the terminal is narrow."""
     columns = [
-        _Column("#", right=True),
-        _Column("operator"),
-        _Column("output", spare=5),
-        _Column("instructions", right=True),
-        _Column("share", spare=2),
-        _Column("MACs", right=True, spare=1),
-        _Column("ins/MAC", right=True, spare=3),
+        Column("#", right=True),
+        Column("operator"),
+        Column("output", spare=5),
+        Column("instructions", right=True),
+        Column("share", spare=2),
+        Column("MACs", right=True, spare=1),
+        Column("ins/MAC", right=True, spare=3),
     ]
     counts = shown.counts
     if counts.classes is not None:
-        columns.append(_Column("instruction mix", spare=6))
-    rows = [_Row(_layer_cells(layer, target)) for layer in shown.layers]
+        columns.append(Column("instruction mix", spare=6))
+    rows = [Row(_layer_cells(layer, target)) for layer in shown.layers]
     rows.append(
-        _Row(
+        Row(
             {
                 "operator": "overhead",
                 "instructions": f"{counts.overhead:,}",
@@ -174,7 +176,7 @@ def _layers(shown: Result, target: Console) -> _Table:
         )
     )
     rows.append(
-        _Row(
+        Row(
             {
                 "operator": "total",
                 "instructions": f"{counts.total:,}",
@@ -185,7 +187,7 @@ def _layers(shown: Result, target: Console) -> _Table:
             "bold",
         )
     )
-    return _Table(columns, rows)
+    return FittingTable(columns, rows)
 
 
 def _layer_cells(layer: Layer, target: Console) -> dict[str, str | Text]:
@@ -228,11 +230,11 @@ def _bar(share: float, target: Console, width: int = _BAR) -> Text:
     return Text.assemble((drawn.ljust(width), "cyan"), f" {100 * share:5.1f}%")
 
 
-def _memory(shown: Result, target: Console) -> _Table:
+def _memory(shown: Result, target: Console) -> FittingTable:
     memory = shown.memory
     columns = [
-        _Column("memory"), _Column("used", right=True), _Column("of", right=True), _Column(" ", spare=1),
-        _Column("", least=20, wraps=True, spare=2),
+        Column("memory"), Column("used", right=True), Column("of", right=True), Column(" ", spare=1),
+        Column("", least=20, wraps=True, spare=2),
     ]  # fmt: skip
     ram = memory.ram + memory.stack
     amounts = (
@@ -240,11 +242,11 @@ def _memory(shown: Result, target: Console) -> _Table:
         ("RAM", ram, memory.ram_budget, f"{memory.arena:,} arena + {memory.static:,} static + {memory.stack:,} stack"),
     )
     rows = [
-        _Row({"memory": name, "used": f"{used:,} B", "of": f"{budget // 1024:,} KiB",
+        Row({"memory": name, "used": f"{used:,} B", "of": f"{budget // 1024:,} KiB",
               " ": _bar(used / budget, target), "": parts})
         for name, used, budget, parts in amounts
     ]  # fmt: skip
-    return _Table(columns, rows)
+    return FittingTable(columns, rows)
 
 
 def _verdict(shown: Result) -> Text:
@@ -278,12 +280,12 @@ def agreement(first: Result, second: Result) -> Text:
 def summary(results: Iterable[Result]) -> RenderableType:
     """One row a run: what a comparison of platforms and kernels needs."""
     columns = [
-        _Column("platform"), _Column("core", spare=4), _Column("kernels"), _Column("instructions", right=True),
-        _Column("ins/MAC", right=True, spare=3), _Column("flash", right=True), _Column("arena", right=True, spare=1),
-        _Column("stack", right=True, spare=2), _Column("verdict"),
+        Column("platform"), Column("core", spare=4), Column("kernels"), Column("instructions", right=True),
+        Column("ins/MAC", right=True, spare=3), Column("flash", right=True), Column("arena", right=True, spare=1),
+        Column("stack", right=True, spare=2), Column("verdict"),
     ]  # fmt: skip
     rows = [
-        _Row(
+        Row(
             {
                 "platform": item.platform,
                 "core": item.core.removeprefix("cortex-"),
@@ -298,18 +300,18 @@ def summary(results: Iterable[Result]) -> RenderableType:
         )
         for item in results
     ]
-    return _Table(columns, rows)
+    return FittingTable(columns, rows)
 
 
 def platforms(known: Iterable[Platform]) -> RenderableType:
     """The boards and machines, with what a network has to live in."""
     columns = [
-        _Column("platform"), _Column("kind", spare=2), _Column("core"), _Column("FPU", spare=1),
-        _Column("clock", right=True), _Column("flash", right=True), _Column("RAM", right=True),
-        _Column("runs on", least=10),
+        Column("platform"), Column("kind", spare=2), Column("core"), Column("FPU", spare=1),
+        Column("clock", right=True), Column("flash", right=True), Column("RAM", right=True),
+        Column("runs on", least=10),
     ]  # fmt: skip
     rows = [
-        _Row(
+        Row(
             {
                 "platform": item.name,
                 "kind": item.kind,
@@ -323,16 +325,16 @@ def platforms(known: Iterable[Platform]) -> RenderableType:
         )
         for item in known
     ]
-    return _Table(columns, rows)
+    return FittingTable(columns, rows)
 
 
 def runs(stored: Iterable[Stored]) -> RenderableType:
     """Stored runs, as given."""
     columns = [
-        _Column("stored", spare=1), _Column("model", least=8, spare=2), _Column("instructions", right=True, spare=4),
-        _Column("verdict", spare=3), _Column("run", least=20, wraps=True),
+        Column("stored", spare=1), Column("model", least=8, spare=2), Column("instructions", right=True, spare=4),
+        Column("verdict", spare=3), Column("run", least=20, wraps=True),
     ]  # fmt: skip
-    return _Table(columns, (_Row(_stored_cells(item)) for item in stored))
+    return FittingTable(columns, (Row(_stored_cells(item)) for item in stored))
 
 
 def _stored_cells(item: Stored) -> dict[str, str | Text]:

@@ -247,7 +247,7 @@ def test_unused_baselines(tmp_path: object) -> None:
     folder = Path(str(tmp_path))
     baseline.save(plain(), folder)
     gone = baseline.save(replaced(plain(), "model", file="gone.tflite"), folder)
-    (part,) = decide.unused(gate_maker.file(), folder, [gate_maker.judged(plain(), plain())])
+    (part,) = decide.unused(folder, {baseline.name(plain())})
     assert (part.what, gone.name in str(part.hint)) == (f"baseline {gone.name}", True)
 
 

@@ -1,0 +1,100 @@
+"""The command that judges what changed against the baselines in git."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.app import Json, app, print_json, relative, write_json
+from harness.errors import EXIT_PASS, BadInputError, HarnessError
+
+if TYPE_CHECKING:
+    from harness.gate.verdict import Verdict
+
+_POLICY = Path("results/policies/pr.toml")
+_BASELINES = Path("results/baselines")
+
+
+@app.command()
+def gate(
+    policy: Annotated[Path, typer.Option("--policy", help="The policy (TOML).")] = _POLICY,
+    baselines: Annotated[Path, typer.Option("--baseline", help="Folder of the baselines.")] = _BASELINES,
+    runs: Annotated[
+        list[str] | None,
+        typer.Option("--run", "-r", help="Judge this stored run, or result file, instead of measuring; repeatable.",
+                     show_default=False),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="How many runs are measured at once; all cores.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for verdict.json, summary.md, comment.md and junit.xml.",
+                     show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Show every comparison, not only what changed.")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="Print a policy's JSON schema, for editors.")] = False,
+    as_json: Json = False,
+) -> int:  # fmt: skip
+    """Measure what a policy lists, compare with the baselines, give one verdict."""
+    from harness.gate import decide
+    from harness.gate import policy as policies
+
+    if schema:
+        print_json(policies.schema())
+        return EXIT_PASS
+    if runs and jobs is not None:
+        raise BadInputError("--jobs says nothing where --run is given", "leave one of them out")
+    try:
+        found = _gate(policy, baselines, runs or (), jobs, as_json)
+    except HarnessError as error:
+        if output is not None:
+            _write(decide.failed(policy, error), output)
+        raise
+    if output is not None:
+        _write(found, output)
+    if as_json:
+        write_json(found.to_json())
+    else:
+        _print(found, everything, output)
+    return found.exit_code
+
+
+def _gate(policy: Path, baselines: Path, runs: list[str] | tuple[str, ...], jobs: int | None, quiet: bool) -> Verdict:
+    from harness.gate import run as gates
+    from harness.report.progress import Steps
+    from harness.report.sweep import PointProgress
+    from harness.sweep.plan import Point, Row
+
+    if runs:
+        return gates.judge(policy, baselines, runs)
+
+    def on_point(point: Point, row: Row, finished: int, total: int) -> None:
+        steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
+        points(point, row, finished, total)
+
+    with PointProgress(quiet=quiet) as points, Steps(quiet=quiet) as steps:
+        return gates.run(
+            policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=("harness", *sys.argv[1:])
+        )
+
+
+def _write(found: Verdict, output: Path) -> None:
+    from harness.report.gate_files import write
+
+    write(found, output)
+
+
+def _print(found: Verdict, everything: bool, output: Path | None) -> None:
+    from harness.report.gate import headline, verdict
+    from harness.report.tables import console
+
+    out = console()
+    out.print(headline(found), soft_wrap=True)
+    out.print(verdict(found, everything))
+    if output is not None:
+        out.print(f"written to {relative(output)}", markup=False, soft_wrap=True)

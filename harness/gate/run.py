@@ -1,0 +1,208 @@
+"""The gate from policy to verdict: measure what was not measured yet, several runs at once, or take given results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from harness import baseline, platforms, setup, store
+from harness.errors import BadInputError, HarnessError
+from harness.gate import decide, policy
+from harness.gate import measure as worker
+from harness.gate.judge import Judged
+from harness.gate.measure import Done, Measure, Task, Wanted
+from harness.gate.verdict import FailurePart, Verdict
+from harness.library import Progress, silent
+from harness.result import Result
+from harness.sweep import measure as sweep_worker
+from harness.sweep.plan import ROW_SCHEMA, Choice, Failure, Point, Row
+from harness.sweep.run import Build, OnPoint, usable_cores
+from harness.sweep.workers import Workers
+
+
+def run(
+    path: Path,
+    baselines: Path,
+    *,
+    jobs: int | None = None,
+    progress: Progress = silent,
+    on_point: OnPoint | None = None,
+    command: tuple[str, ...] = (),
+    measure: Measure = worker.measure,
+    build: Build = sweep_worker.build,
+) -> Verdict:
+    """Measure what a policy lists, and judge it. What was measured before and is unchanged is not measured again.
+
+    Args:
+        path: the policy.
+        baselines: the folder of the baselines.
+        jobs: how many runs are measured at once; None: as many as there are cores.
+        progress: told about builds.
+        on_point: told about each run that was measured.
+        command: what to record as the command that asked for the runs.
+        measure, build: what is done with a point, and once before all.
+
+    Raises:
+        BadInputError: the policy, a value in it, or a baseline cannot be used (2).
+        HarnessError: a tool is missing, a library does not build, results cannot be stored (3).
+    """
+    given = policy.load(path)
+    if not given.policy.runs:
+        raise BadInputError(f"{path}: it has no [[runs]] to measure", "add some, or judge stored runs with --run")
+    _require_folder(baselines)
+    points = worker.wanted(given)
+    results = {item.key: found for item in points if item.key is not None and (found := worker.known(item.key))}
+    todo = tuple(item for item in points if item.key is not None and item.key not in results)
+    lost = [_failure(item.point.choice, item.point.failure) for item in points if item.point.failure is not None]
+    if todo:
+        errors = build(tuple(item.point for item in todo), progress)
+        for item, done in _measured(given, todo, errors, jobs or usable_cores(), measure, on_point, command):
+            result = worker.load(done)
+            if result is not None and item.key is not None:
+                worker.remember(item.key, done)
+                results[item.key] = done, result
+            else:
+                lost.append(_failure(item.point.choice, done.failure or _gone(done)))
+    judged = [
+        decide.judged(found, baselines, done.accuracy, done.accuracy_reason)
+        for done, found in (results[item.key] for item in points if item.key in results)
+    ]
+    return _decide(given, judged, lost, baselines, [item.point.choice for item in points])
+
+
+def judge(path: Path, baselines: Path, runs: Iterable[str]) -> Verdict:
+    """Judge stored runs, by id or folder, or results in JSON files, by a policy, whose [[runs]] say nothing then.
+
+    Raises:
+        BadInputError: the policy, a baseline or a result cannot be used.
+    """
+    given = policy.load(path)
+    _require_folder(baselines)
+    judged = [decide.judged(_given(item), baselines) for item in runs]
+    _require_names(judged)
+    return decide.decide(given, judged)
+
+
+def _given(item: str) -> Result:
+    path = Path(item)
+    try:
+        if not path.is_file():
+            return store.load(item)
+        return store.decode(path.read_bytes(), item)
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        raise BadInputError(f"{item}: no result: {error}", "harness run --json prints one") from error
+
+
+def _require_folder(baselines: Path) -> None:
+    if not baselines.is_dir():
+        raise BadInputError(
+            f"{baselines}: there is no such folder of baselines",
+            f"name it with --baseline; {decide.UPDATE} makes baselines",
+        )
+
+
+def _measured(
+    given: policy.File,
+    todo: Sequence[Wanted],
+    errors: dict[str, HarnessError],
+    jobs: int,
+    measure: Measure,
+    on_point: OnPoint | None,
+    command: tuple[str, ...],
+) -> Iterable[tuple[Wanted, Done]]:
+    """Each point with its outcome, in the order in which they end; those first that nothing can be built for."""
+    tell = _Telling(on_point, len(todo))
+    waiting = {}
+    for item in todo:
+        identity = item.point.identity
+        assert identity is not None, "it can run"
+        if identity in errors:
+            yield item, tell(item.point, Done(failure=_from(errors[identity])))
+            continue
+        waiting[identity] = item
+    tasks = [
+        Task(
+            identity=identity,
+            choice=item.point.choice,
+            time_limit_s=given.policy.time_limit_s,
+            command=command,
+            test_set=item.test_set,
+        )
+        for identity, item in waiting.items()
+    ]
+    with Workers(measure, jobs) as workers:
+        for task, outcome in workers.map(tasks):
+            done = outcome if isinstance(outcome, Done) else Done(failure=_from(outcome))
+            yield waiting[task.identity], tell(waiting[task.identity].point, done)
+
+
+class _Telling:
+    """Tells of each outcome, in the form that the progress of sweeps takes."""
+
+    def __init__(self, on_point: OnPoint | None, total: int) -> None:
+        self._on_point = on_point
+        self._total = total
+        self._done = 0
+
+    def __call__(self, point: Point, done: Done) -> Done:
+        self._done += 1
+        if self._on_point is not None:
+            row = Row(schema=ROW_SCHEMA, identity=point.identity or "", seconds=0.0, failure=done.failure)
+            self._on_point(point, row, self._done, self._total)
+        return done
+
+
+def _from(error: HarnessError) -> Failure:
+    """With the last line of the detail, which is that of a traceback where a worker fell."""
+    last = (error.detail or "").strip().splitlines()[-1:]
+    return Failure(kind="not measured", message=": ".join((error.message, *last)), hint=error.hint)
+
+
+def _gone(done: Done) -> Failure:
+    return Failure(kind="not measured", message=f"the stored run {done.run_id} cannot be read")
+
+
+def _failure(choice: Choice, failure: Failure) -> FailurePart:
+    return FailurePart(
+        what=_label(choice),
+        message=failure.message,
+        hint=failure.hint,
+        too_large=failure.kind == "too large",
+    )
+
+
+def _label(choice: Choice) -> str:
+    fpu = ", no FPU" if choice.fpu is False else ""
+    emulator = "" if choice.emulator == "qemu" else f", {choice.emulator}"
+    name = Path(choice.model).name
+    return f"{name} on {choice.platform} ({choice.kernels}, {choice.optimisation}{fpu}{emulator})"
+
+
+def _decide(
+    given: policy.File, judged: list[Judged], lost: list[FailurePart], folder: Path, choices: list[Choice]
+) -> Verdict:
+    _require_names(judged)
+    left = decide.unused(folder, {item.baseline_file for item in judged} | {_baseline(item) for item in choices})
+    how = given.policy.unused_baselines
+    notes = [f"{item.what}: {item.message}" for item in left] if how == "warn" else []
+    return decide.decide(given, judged, [*lost, *(left if how == "fail" else ())], notes)
+
+
+def _baseline(choice: Choice) -> str:
+    """The name of the baseline's file of a point that has no result."""
+    fpu = setup.uses_fpu(platforms.load(choice.platform), choice.fpu)
+    return baseline.file_name(Path(choice.model).name, choice.platform, choice.kernels, choice.optimisation, fpu)
+
+
+def _require_names(judged: list[Judged]) -> None:
+    """Each run needs a baseline of its own; one network on several emulators is the same run."""
+    networks: dict[str, str] = {}
+    for item in judged:
+        sha256 = item.result.model.sha256
+        if networks.setdefault(item.baseline_file, sha256) != sha256:
+            raise BadInputError(
+                f"two networks of the name {item.result.model.file} would have the baseline {item.baseline_file}",
+                "give the files of a policy different names",
+            )

@@ -1,0 +1,37 @@
+"""A verdict of the gate as files in a folder: for people, for CI systems, for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.gate.verdict import Verdict
+from harness.report.gate_junit import junit
+from harness.report.gate_markdown import comment, summary
+
+VERDICT, SUMMARY, COMMENT, JUNIT = "verdict.json", "summary.md", "comment.md", "junit.xml"
+
+
+def write(shown: Verdict, folder: Path) -> tuple[Path, ...]:
+    """Write every form of the verdict, each as one atomic step; returns the files.
+
+    Raises:
+        HarnessError: the folder cannot be written.
+    """
+    contents = {
+        VERDICT: shown.to_json(),
+        SUMMARY: summary(shown).encode(errors="replace"),
+        COMMENT: comment(shown).encode(errors="replace"),
+        JUNIT: junit(shown),
+    }
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            partial = folder / f".{name}.part"
+            partial.write_bytes(content)
+            partial.replace(folder / name)
+            written.append(folder / name)
+    except OSError as error:
+        raise HarnessError(f"cannot write {folder}: {error.strerror or error}", "name another folder") from error
+    return tuple(written)
