@@ -11,6 +11,8 @@ import hashlib
 import importlib.metadata
 import io
 import itertools
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -220,8 +222,9 @@ def _packaged(distribution: str, path: str, sha256: str, read: Callable[[bytes],
     kept = cache_folder() / "data" / f"{Path(path).name.partition('.')[0]}-{sha256[:24]}.npz"
     try:
         file = Path(str(importlib.metadata.distribution(distribution).locate_file(path)))
-        if kept.is_file():
-            return _kept(kept)
+        known = _kept(kept)
+        if known is not None:
+            return known
         content = file.read_bytes()
     except (importlib.metadata.PackageNotFoundError, FileNotFoundError) as error:
         raise MissingToolError(
@@ -240,9 +243,13 @@ def _packaged(distribution: str, path: str, sha256: str, read: Callable[[bytes],
     return arrays
 
 
-def _kept(path: Path) -> dict[str, Array]:
-    with np.load(path) as stored:
-        return {name: stored[name] for name in stored.files}
+def _kept(path: Path) -> dict[str, Array] | None:
+    """What is in the cache, or None: nothing is, or it did not survive a crash of the machine."""
+    try:
+        with np.load(path) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error):
+        return None
 
 
 # --- what Keras downloads --------------------------------------------------------------------------------------------
