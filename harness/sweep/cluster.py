@@ -244,7 +244,9 @@ def _fault(future: Future[Any]) -> WorkerError:
     error = future.exception()
     if isinstance(error, KilledWorker):
         last = getattr(error.last_worker, "address", error.last_worker)
-        return WorkerError(f"the worker process died, {error.allowed_failures + 1} times (the last one was {last})",
+        deaths = error.allowed_failures + 1
+        times = "once" if deaths == 1 else f"{deaths} times"
+        return WorkerError(f"the worker process died, {times} (the last one was {last})",
                            "fewer workers on a host need less memory; each worker's log says more")  # fmt: skip
     if isinstance(error, ModuleNotFoundError | AttributeError) and "harness" in str(error):
         return WorkerError(f"the cluster does not have this version of tflm-harness: {error}", "install it there")
