@@ -187,6 +187,9 @@ def ranking(shown: Ranking) -> RenderableType:
         for name, limit in shown.plan.budgets.limits().items()
     )
     parts.append(Text(f"budgets: {budget or 'each board'}", style="dim"))
+    axes = _Axes([*(standing.item for standing in (*shown.front, *shown.beaten)), *shown.out])
+    if axes.common:
+        parts.append(Text(printable(f"all points: {', '.join(axes.common)}"), style="dim"))
     best = shown.best
     if best is None:
         parts.append(Text("no point is measured, exact and within the budgets", style="bold red"))
@@ -196,16 +199,16 @@ def ranking(shown: Ranking) -> RenderableType:
         parts += [
             Text(),
             Text(f"Pareto front, {_points(len(shown.front))}"),
-            _standings(shown.front, shown.goals, "against the best"),
+            _standings(axes, shown.front, shown.goals, "against the best"),
         ]
     if shown.beaten:
         parts += [
             Text(),
             Text(f"beaten, {_points(len(shown.beaten))}"),
-            _standings(shown.beaten, shown.goals, "lost by"),
+            _standings(axes, shown.beaten, shown.goals, "lost by"),
         ]
     if shown.out:
-        parts += [Text(), Text(f"took no part, {_points(len(shown.out))}"), _out(shown.out)]
+        parts += [Text(), Text(f"took no part, {_points(len(shown.out))}"), _out(axes, shown.out)]
     return Group(*parts)
 
 
@@ -214,29 +217,50 @@ def _rule(goals: tuple[Goal, ...]) -> str:
     return f"of the front, the best in {first}" + (f"; where equal, in {', then '.join(rest)}" if rest else "")
 
 
-def _standings(standings: tuple[Standing, ...], goals: tuple[Goal, ...], lost: str) -> Table:
+class _Axes:
+    """The columns that tell points apart: an axis on which all have one value is said once instead."""
+
+    _NAMES = ("model", "platform", "kernels", "opt", "fpu", "emulator")
+
+    def __init__(self, items: list[PointRow]) -> None:
+        columns = [*zip(*map(_axes, items), strict=True)]
+        values = [{cell for cell in column if cell != "-"} for column in columns]
+        self._shown = [index for index, found in enumerate(values) if len(found) > 1] or [0]
+        self.names = tuple(self._NAMES[index] for index in self._shown)
+        said = [index for index in range(len(values)) if index not in self._shown and values[index]]
+        self.common = tuple(
+            f"FPU {min(values[index])}" if self._NAMES[index] == "fpu" else min(values[index]) for index in said
+        )
+
+    def of(self, item: PointRow) -> tuple[Text, ...]:
+        """The cells of a point."""
+        cells = _axes(item)
+        return tuple(Text(printable(cells[index])) for index in self._shown)
+
+
+def _standings(axes: _Axes, standings: tuple[Standing, ...], goals: tuple[Goal, ...], lost: str) -> Table:
     table = _table()
-    for name in ("model", "platform", "kernels", "opt", "fpu", "emulator"):
-        table.add_column(name, overflow="fold")
+    for name in axes.names:
+        table.add_column(name, overflow="fold", min_width=len(name))
     for goal in goals:
         table.add_column(goal.metric, justify="right", no_wrap=True)
     table.add_column(lost, overflow="fold")
     for standing in standings:
         table.add_row(
-            *_axes(standing.item),
+            *axes.of(standing.item),
             *(METRICS[goal.metric].text(value) for goal, value in zip(goals, standing.values, strict=True)),
             Text(printable(standing.lost_by or "-")),
         )
     return table
 
 
-def _out(items: tuple[PointRow, ...]) -> Table:
+def _out(axes: _Axes, items: tuple[PointRow, ...]) -> Table:
     table = _table()
-    for name in ("model", "platform", "kernels", "opt", "fpu", "emulator", "state", "reason"):
+    for name in (*axes.names, "state", "reason"):
         table.add_column(name, overflow="fold")
     for item in items:
         table.add_row(
-            *_axes(item),
+            *axes.of(item),
             Text(item.state, style=_STYLES.get(item.state, "")),
             Text(printable(item.reason or "")),
         )
@@ -247,8 +271,7 @@ def _table() -> Table:
     return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
-def _axes(item: PointRow) -> tuple[Text, ...]:
+def _axes(item: PointRow) -> tuple[str, ...]:
     chosen, facts = item.point.choice, item.point.facts
     fpu = ("yes" if facts.fpu else "no") if facts else {None: "-", True: "yes", False: "no"}[chosen.fpu]
-    cells = (chosen.model, chosen.platform, chosen.kernels, chosen.optimisation, fpu, chosen.emulator)
-    return tuple(Text(printable(cell)) for cell in cells)
+    return chosen.model, chosen.platform, chosen.kernels, chosen.optimisation, fpu, chosen.emulator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable
 
@@ -90,7 +91,7 @@ def row(task: Task, result: Result, seconds: float) -> Row:
 
 def builds(points: Iterable[Point]) -> tuple[Build, ...]:
     """The libraries that points need, each once."""
-    return tuple(dict.fromkeys(_build_of(point) for point in points))
+    return tuple(dict.fromkeys(map(_build_of, points)))
 
 
 def missing_builds(points: Iterable[Point]) -> int:
@@ -105,9 +106,13 @@ def missing_builds(points: Iterable[Point]) -> int:
 
 
 def _build_of(point: Point) -> Build:
-    found = platforms.load(point.choice.platform)
-    hard_float = setup.uses_fpu(found, point.choice.fpu)
-    return cores.flags(found.core, found.fpu, hard_float), point.choice.optimisation
+    return _flags(point.choice.platform, point.choice.fpu), point.choice.optimisation
+
+
+@functools.cache
+def _flags(platform: str, fpu: bool | None) -> tuple[str, ...]:
+    found = platforms.load(platform)
+    return cores.flags(found.core, found.fpu, setup.uses_fpu(found, fpu))
 
 
 def build(points: tuple[Point, ...], progress: Progress) -> dict[str, HarnessError]:

@@ -109,8 +109,9 @@ def _standing(item: PointRow, goals: Sequence[Goal]) -> Standing | PointRow:
     values = [item.value(goal.metric) for goal in goals]
     known = [value for value in values if value is not None]
     if len(known) < len(values):
-        names = ", ".join(goal.metric for goal, value in zip(goals, values, strict=True) if value is None)
-        return PointRow(point=item.point, row=item.row, state=item.state, reason=f"no value for {names}", over={})
+        missing = [goal.metric for goal, value in zip(goals, values, strict=True) if value is None]
+        reason = f"no value for {', '.join(missing)}" + (f": {item.without_accuracy}" if "accuracy" in missing else "")
+        return PointRow(point=item.point, row=item.row, state=item.state, reason=reason, over={})
     return Standing(item=item, values=tuple(known), lost_by=None)
 
 

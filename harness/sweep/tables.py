@@ -52,6 +52,11 @@ class PointRow(Record, frozen=True):
         """The point's value of a metric, None where it is not known."""
         return _value(self.point, self.row, metric)
 
+    @property
+    def without_accuracy(self) -> str:
+        """Why no accuracy is known of a point that has none."""
+        return _without_accuracy(self.point)
+
 
 class Frames(NamedTuple):
     """pandas frames of a sweep: a row a point, a row a layer."""
@@ -140,7 +145,7 @@ def _point_row(plan: Plan, point: Point, row: Row | None) -> PointRow:
         excess = None if amount is None else METRICS[metric].beyond(amount, limit)
         if excess is None or excess > 0:
             over[metric] = excess
-    reasons = [*row.reasons, *(_excess(plan, metric, excess) for metric, excess in over.items())]
+    reasons = [*row.reasons, *(_excess(plan, point, metric, excess) for metric, excess in over.items())]
     state: State = "verdict no" if not row.passed else "over budget" if over else "ok"
     return PointRow(point=point, row=row, state=state, reason="; ".join(reasons) or None, over=over)
 
@@ -151,10 +156,15 @@ def _value(point: Point, row: Row | None, metric: str) -> int | float | None:
     return found
 
 
-def _excess(plan: Plan, metric: str, excess: float | None) -> str:
+def _without_accuracy(point: Point) -> str:
+    return "its weights are random" if _kind(point)[1] == "random" else "there is no test set for it"
+
+
+def _excess(plan: Plan, point: Point, metric: str, excess: float | None) -> str:
     limit, rule = plan.budgets.limits()[metric], METRICS[metric]
     if excess is None:
-        return f"{metric} is not known, and has a budget"
+        why = f": {_without_accuracy(point)}" if metric == "accuracy" else ""
+        return f"no value for {metric}, which has a budget{why}"
     amount, side = rule.change(excess).removeprefix("+"), "over" if rule.direction == "min" else "under"
     return f"{metric} {side} the budget by {amount}" + ("" if rule.unit == "%" else f" ({excess / limit:.1%})")
 
