@@ -40,8 +40,17 @@ def decide(
         runs=parts,
         comparisons=comparisons,
         failures=failed,
-        notes=tuple(notes),
+        notes=(*notes, *_advice(comparisons, judged)),
     )
+
+
+def _advice(comparisons: tuple[Comparison, ...], runs: tuple[Judged, ...]) -> list[str]:
+    """What to do where baselines are not there, or are of something else."""
+    if any(item.baseline is None for item in runs):
+        return [f"{UPDATE} makes baselines of what has none"]
+    if any(item.state == "blocked" for item in comparisons):
+        return [f"where the difference is intended, {UPDATE} makes new baselines"]
+    return []
 
 
 def _sorted(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
