@@ -11,11 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness import run as run_one
 from harness.emulators import renode_find
 from harness.sweep import points
+from harness.zoo import convert
 from tests.conftest import DIGITS
 
 # Two platforms, two kernel sets, with the FPU and without where there is one, and twice the same.
@@ -157,3 +159,58 @@ def test_rows_are_what_single_runs_give_and_a_failing_point_is_one(
     with (results / "sweeps" / "real" / "layers.csv").open() as opened:
         layers = [int(item["instructions"]) for item in csv.DictReader(opened) if item["point"] == row["point"]]
     assert layers == [layer.instructions for layer in single.layers]
+
+
+def test_the_inputs_of_the_file_are_what_runs_take(tmp_path: Path, results: Path) -> None:
+    image = tmp_path / "image.npy"
+    np.save(image, np.full((1, 8, 8, 1), 17, np.int8))
+    path = tmp_path / "real.toml"
+    path.write_text(
+        f'name = "real"\ninputs = ["image.npy"]\n[axes]\nmodels = ["{DIGITS}"]\nplatforms = ["stm32l496zg"]\n'
+    )
+    code, out = finish(start(results, path))
+    assert code == 0, out
+    (row,) = points.read("real").values()
+    assert row.run_id == run_one(DIGITS, "stm32l496zg", input_paths=[image]).run_id
+    assert row.run_id != run_one(DIGITS, "stm32l496zg").run_id
+
+
+NETWORKS = """
+name = "real"
+[axes]
+platforms = ["stm32l496zg"]
+kernels = ["cmsis-nn"]
+[[networks]]
+name = "conv"
+parameters = { size = 4, inputs = 4, channels = [3, 4], kernel = [3, 5], padding = "valid" }
+types = ["int8", "hybrid"]
+[[exclude]]
+networks = ["*channels=4*kernel=5*"]
+"""
+
+
+@pytest.mark.skipif(convert.tensorflow_version() is None, reason="TensorFlow is not installed")
+def test_networks_are_made_once_and_those_that_cannot_be_are_rows(
+    tmp_path: Path, private_cache: Path, results: Path
+) -> None:
+    path = tmp_path / "real.toml"
+    path.write_text(NETWORKS)
+    code, out = finish(start(results, path, "--dry-run"))
+    assert code == 0 and "3 networks to make before\n" in out, out
+    assert not (private_cache / "zoo").exists()
+    code, out = finish(start(results, path))
+    assert code == 0, out
+    assert "PASS  real: 6 points: 4 impossible, 2 ok; 2 run now" in out
+    with (results / "sweeps" / "real" / "points.csv").open() as opened:
+        rows = {row["model"].removeprefix("conv:size=4,inputs=4,"): row for row in csv.DictReader(opened)}
+    made = [rows[f"channels={channels},padding=valid int8"] for channels in (3, 4)]
+    assert [(row["state"], row["type"], row["weights"], row["accuracy"]) for row in made] == [
+        ("ok", "int8", "random", "")
+    ] * 2
+    assert [int(row["macs"]) for row in made] == [2 * 2 * 3 * 3 * 4 * channels for channels in (3, 4)]
+    assert {row["state"] for name, row in rows.items() if "kernel=5" in name or "hybrid" in name} == {"impossible"}
+    assert "cannot be built" in rows["channels=3,kernel=5,padding=valid int8"]["reason"]
+    assert "hybrid" in rows["channels=4,padding=valid hybrid"]["reason"]
+    path.write_text(NETWORKS.replace("kernel = [3, 5]", "kernel = 3").replace('"*channels=4*kernel=5*"', '"dense"'))
+    code, out = finish(start(results, path, "--dry-run"))
+    assert "networks to make" not in out and "2 stored already, 0 to run" in out
