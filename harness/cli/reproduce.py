@@ -1,0 +1,131 @@
+"""The command that sets published measurements of boards beside emulated counts."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness.cli.app import Json, app, print_json, relative
+from harness.errors import BadInputError
+
+if TYPE_CHECKING:
+    from harness.reproduce.heim2021 import Reproduction
+    from harness.sweep.plan import Point, Row
+
+PAPERS = ("heim2021",)
+
+
+class _Ended(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise _Ended(number)
+
+
+@app.command(epilog="Exit codes: 0 the page was made, and every effect has the measured direction; 1 it was made, and "
+             "some have not; 2 usage; 3 counts are missing, and the page says which.")  # fmt: skip
+def reproduce(
+    paper: Annotated[str, typer.Argument(help="The publication: heim2021.", show_default=False)],
+    quick: Annotated[bool, typer.Option("--quick", help="A part of the networks, which the page names.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="How many points run at once; all cores.", show_default=False),
+    ] = None,
+    retry: Annotated[bool, typer.Option("--retry", help="Run the points again that could not be measured.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder of the page; results/reproduce/PAPER.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Run a paper's experiments on emulated boards, and set the counts beside its measurements, as a page."""
+    from harness.report.reproduce import closing
+    from harness.report.tables import console
+    from harness.reproduce import heim2021
+
+    if paper not in PAPERS:
+        raise BadInputError(f"unknown publication {paper!r}", f"one of {', '.join(PAPERS)}")
+    if output is not None and output.exists() and not output.is_dir():
+        raise BadInputError(f"{output} is no folder", "name another one with --output")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
+    try:
+        done = heim2021.reproduce(_Sweeps(jobs, retry, as_json), quick=quick, folder=output)
+    except KeyboardInterrupt:
+        return _interrupted(signal.SIGINT)
+    except _Ended as ended:
+        return _interrupted(ended.number)
+    if as_json:
+        print_json(_summary(done))
+    else:
+        out = console()
+        out.print(closing(done), soft_wrap=True)
+        out.print(f"page: {relative(done.page)}", markup=False, soft_wrap=True)
+    return done.exit_code
+
+
+class _Sweeps:
+    """Runs one sweep file after the other, each with its progress."""
+
+    def __init__(self, jobs: int | None, retry: bool, quiet: bool) -> None:
+        self._jobs = jobs
+        self._retry = retry
+        self._quiet = quiet
+
+    def __call__(self, path: Path) -> str:
+        from harness.report.progress import Steps
+        from harness.report.sweep import PointProgress
+        from harness.report.tables import console
+        from harness.sweep.run import run
+
+        if not self._quiet:
+            console(stderr=True).print(f"{path.stem}:", markup=False)
+        with PointProgress(quiet=self._quiet) as points, Steps(quiet=self._quiet) as steps:
+
+            def on_point(point: Point, row: Row, finished: int, total: int) -> None:
+                steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
+                points(point, row, finished, total)
+
+            outcome = run(path, jobs=self._jobs, retry=self._retry, progress=steps, on_point=on_point,
+                          command=("harness", *sys.argv[1:]))  # fmt: skip
+        return outcome.plan.name
+
+
+def _interrupted(number: int) -> int:
+    """What to do next; that it was interrupted is said where the command ends."""
+    sys.stderr.write("\nthe points that were measured are stored: the same command goes on\n")
+    return 128 + number
+
+
+def _summary(done: Reproduction) -> dict[str, Any]:
+    return {
+        "page": str(done.page),
+        "exit_code": done.exit_code,
+        "points": done.points,
+        "missing": done.missing,
+        "rank_correlation": dict(done.ranks),
+        "lines": [
+            {
+                "figure": line.figure,
+                "effect": line.effect,
+                "case": line.case,
+                "unit": line.unit,
+                "measured": line.measured,
+                "emulated": line.emulated,
+                "deviation": line.deviation,
+                "same_direction": line.reproduced,
+            }
+            for line in done.lines
+        ],
+    }

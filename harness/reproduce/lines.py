@@ -1,0 +1,114 @@
+"""One comparison: what a board measured, what was emulated, how far they are apart, whether it is the same effect."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+from harness.records import Record
+
+# A measured ratio this near to 1 is no effect: repeated builds of one program differ by as much through its layout.
+NOTICEABLE = 0.02
+# Where no effect was measured, an emulated one may be this large before the two are said to disagree.
+TOLERATED = 0.05
+
+# "ratio": of two latencies, or of two counts; "share": a layer's part of a whole, 0 to 1; "correlation": of ranks.
+Unit = Literal["ratio", "share", "correlation"]
+
+
+class Line(Record, frozen=True):
+    """A line of a comparison.
+
+    ``figure`` is the paper's ("fig. 2", "table 4"), ``effect`` what is compared, ``case`` where. ``measured`` comes
+    from the boards' latencies, ``emulated`` from counts of instructions; both are without a unit, so that they can be
+    compared. ``emulated`` is None where the count is missing. ``judged``: it is an effect whose direction counts.
+    """
+
+    figure: str
+    effect: str
+    case: str
+    unit: Unit
+    measured: float
+    emulated: float | None
+    judged: bool = False
+
+    @property
+    def deviation(self) -> float | None:
+        """Emulated against measured: relative for ratios, the difference for shares; None where one is missing."""
+        if self.emulated is None:
+            return None
+        return self.emulated / self.measured - 1 if self.unit == "ratio" else self.emulated - self.measured
+
+    @property
+    def reproduced(self) -> bool | None:
+        """Whether the emulated effect has the measured direction; None where it is not judged, or not emulated.
+
+        Where nothing was measured (a ratio within NOTICEABLE of 1), emulation must show next to nothing (TOLERATED).
+        """
+        if not self.judged or self.emulated is None:
+            return None
+        if not self.effective:
+            return abs(self.emulated - 1) <= TOLERATED
+        return (self.emulated - 1) * (self.measured - 1) > 0
+
+    @property
+    def effective(self) -> bool:
+        """Whether the measured ratio is an effect at all."""
+        return abs(self.measured - 1) > NOTICEABLE
+
+
+class Summary(Record, frozen=True):
+    """The lines of one effect: geometric means, ranges, the median size of the deviations, how many are reproduced."""
+
+    effect: str
+    lines: int
+    compared: int
+    effective: int
+    measured: float
+    measured_range: tuple[float, float]
+    emulated: float | None
+    emulated_range: tuple[float, float] | None
+    deviation: float | None
+    reproduced: int
+
+
+def summary(effect: str, lines: Iterable[Line]) -> Summary | None:
+    """Sum up the judged ratios of one effect; None where there are none."""
+    mine = [line for line in lines if line.effect == effect and line.judged]
+    if not mine:
+        return None
+    both = [line for line in mine if line.emulated is not None]
+    measured = [line.measured for line in mine]
+    emulated = [line.emulated for line in both if line.emulated is not None]
+    deviations = sorted(abs(line.deviation) for line in both if line.deviation is not None)
+    return Summary(
+        effect=effect,
+        lines=len(mine),
+        compared=len(both),
+        effective=sum(line.effective for line in mine),
+        measured=geometric_mean(measured),
+        measured_range=(min(measured), max(measured)),
+        emulated=geometric_mean(emulated) if emulated else None,
+        emulated_range=(min(emulated), max(emulated)) if emulated else None,
+        deviation=median(deviations) if deviations else None,
+        reproduced=sum(line.reproduced is True for line in mine),
+    )
+
+
+def summaries(lines: Iterable[Line]) -> tuple[Summary, ...]:
+    """The summary of each judged effect, in the order of the lines."""
+    kept = tuple(lines)
+    found = (summary(effect, kept) for effect in dict.fromkeys(line.effect for line in kept))
+    return tuple(item for item in found if item is not None)
+
+
+def geometric_mean(values: list[float]) -> float:
+    """Of at least one positive number."""
+    return math.exp(sum(math.log(value) for value in values) / len(values))
+
+
+def median(ordered: list[float]) -> float:
+    """Of at least one number; they are in order."""
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
