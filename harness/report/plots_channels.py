@@ -20,8 +20,9 @@ _PARAMETERS = ("channels", "inputs", "filters", "units")  # of networks of the z
 _LEAST = 3
 _LINES = 6
 _PANEL_INCHES = 2.4
+_LEGEND_COLUMNS, _LABEL_POINTS = 3, 118.0
 _LOGARITHMIC_FROM, _LOGARITHMIC_UP_FROM = 30.0, 6.0  # times, across and up
-_STROKES = ("-", "--", "-.", ":", (0, (1, 2)), (0, (6, 2, 1, 2)))
+_STROKES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (1, 2)), (0, (6, 2, 1, 2)))
 
 
 class Series(NamedTuple):
@@ -64,8 +65,6 @@ def panels(points: Any, layers: Any) -> tuple[Panel, ...]:
 
 def _of_networks(points: Any, layers: Any) -> tuple[list[Panel], set[str]]:
     """A panel a network and parameter, of all its layers that multiply; and the models that are in them."""
-    if "network" not in points:
-        return [], set()
     sums = layers.groupby("point")[["instructions", "macs"]].sum().rename(columns=lambda name: f"of_{name}")
     whole = points.merge(sums, left_on="point", right_index=True)
     whole["per_mac"] = whole["of_instructions"].astype(float) / whole["of_macs"].astype(float)
@@ -75,11 +74,13 @@ def _of_networks(points: Any, layers: Any) -> tuple[list[Panel], set[str]]:
         for name in _PARAMETERS:
             if name not in values or values[name].nunique() < _LEAST:
                 continue
-            others = values.drop(columns=name).astype(str).apply(lambda column: f"{column.name}=" + column)
-            own = rows.assign(channels=values[name].astype("int64"), **dict(others.items()))
-            axes = (*(axis for axis in _OPTIMISED if axis in own), *others.columns, *_FIXED)
-            made.append(_panel_of(f"{network}, layers with MACs", f"{name} of {network}", own, axes))
-            covered |= set(rows["model"])
+            others = {f"parameter {other}": f"{other}=" + values[other] for other in values if other != name}
+            own = rows.assign(across=values[name].astype("int64"), **others)
+            axes = (*_OPTIMISED, *others, *_FIXED)
+            panel = _panel_of(f"{network} by {name}: layers with MACs", f"{name} of {network}", own, axes)
+            if panel is not None:
+                made.append(panel)
+                covered |= set(rows["model"])
     return made, covered
 
 
@@ -97,56 +98,66 @@ def _of_operators(layers: Any) -> list[Panel]:
     for op in _OPERATORS:
         own = layers[layers["op"] == op]
         own = own.assign(
-            channels=own["output_shape"].str.rsplit("x", n=1).str[-1].astype("int64"),
+            across=own["output_shape"].str.rsplit("x", n=1).str[-1].astype("int64"),
             per_mac=own["instructions_per_mac"],
         )
-        if own["channels"].nunique() >= _LEAST:
-            axes = (*(axis for axis in ("type",) if axis in own), *_FIXED)
-            made.append(_panel_of(op, "channels of the layer's output", own, axes))
-    return made
+        made.append(_panel_of(op, "channels of the layer's output", own, ("type", *_FIXED)))
+    return [panel for panel in made if panel is not None]
 
 
-def _panel_of(title: str, across: str, rows: Any, axes: Sequence[str]) -> Panel:
-    """Series of the kernel sets for as many variants, of the values of ``axes``, as there are lines for."""
+def _panel_of(title: str, across: str, rows: Any, axes: Sequence[str]) -> Panel | None:
+    """Series of the kernel sets, for as many variants as there are lines for; None where there are no series.
+
+    A variant has the same values of all ``axes``. Those with too few numbers of channels are others' by-products.
+    """
     rows = rows.assign(**{axis: rows[axis].astype("string").fillna("") for axis in axes})
+    rows = rows[rows.groupby(list(axes))["across"].transform("nunique") >= _LEAST]
+    if rows.empty:
+        return None
     variants = rows[list(axes)].drop_duplicates()
-    shown = variants.head(max(1, _LINES // rows["kernels"].nunique()))
-    named = ("kernels", *varying(variants, axes)) if "fpu" in axes else ("kernels",)
-    groups = rows.merge(shown, on=list(axes)).groupby([*axes, "kernels"], sort=False)
-    return Panel(title, across, tuple(_series(own, named) for _, own in groups), len(shown), len(variants))
+    named = ("kernels", *varying(variants, axes))
+    series: list[Series] = []
+    shown = 0
+    for _, variant in rows.groupby(list(axes), sort=False):
+        more = [_series(own, named) for _, own in variant.groupby("kernels", sort=False)]
+        joined = all(one.line for one in (*series, *more))
+        if series and (not joined or len(series) + len(more) > _LINES):  # of markers alone, one variant is enough
+            break
+        series += more
+        shown += 1
+    return Panel(title, across, tuple(series), shown, len(variants))
 
 
 def _series(rows: Any, named: Sequence[str]) -> Series:
-    ordered = rows.sort_values("channels", kind="stable")
+    ordered = rows.sort_values("across", kind="stable")
     return Series(
         label(rows.iloc[0], named),
-        tuple(int(value) for value in ordered["channels"]),
+        tuple(int(value) for value in ordered["across"]),
         tuple(float(value) for value in ordered["per_mac"]),
-        bool(ordered["channels"].is_unique and ordered["model"].is_unique),
+        bool(ordered["across"].is_unique and ordered["model"].is_unique),
     )
 
 
 def draw(swept: Swept, found: Sequence[Panel]) -> Any:
     """The figure."""
-    labels = list(dict.fromkeys(series.label for panel in found for series in panel.series))
     made = pages.page(
         f"{swept.plan.name}: instructions per MAC against channels",
         facts(measured(swept.points), (*_FIXED, "kernels")),
-        _legend(labels, any(series.line for panel in found for series in panel.series)),
+        pages.Legend((), ()),
         [_PANEL_INCHES] * len(found),
-        0.75 * len(found),
+        sum(0.85 + 0.19 * _legend_rows(panel) for panel in found),
         _notes(found),
     )
     for axes, panel in zip(made.axes, found, strict=True):
-        _panel(axes, panel, labels)
+        _panel(axes, panel)
     return made.figure
 
 
-def _panel(axes: Axes, panel: Panel, labels: Sequence[str]) -> None:
+def _panel(axes: Axes, panel: Panel) -> None:
     """Filled markers at multiples of four, hollow ones elsewhere."""
     _scales(axes, panel)
-    for series in panel.series:
-        colour, marker, stroke = _look(labels.index(series.label))
+    for index, series in enumerate(panel.series):
+        colour, marker, stroke = pages.PALETTE[index], pages.MARKERS[index], _STROKES[index]
         if series.line:
             axes.plot(series.channels, series.per_mac, color=colour, linestyle=stroke, linewidth=1.4,
                       zorder=3, label=series.label)  # fmt: skip
@@ -160,22 +171,13 @@ def _panel(axes: Axes, panel: Panel, labels: Sequence[str]) -> None:
                 across, up = zip(*spots, strict=True)
                 axes.scatter(across, up, s=34, marker=marker, edgecolors=colour, linewidths=1.3, zorder=4,
                              facecolors=colour if multiple else "white", label=_spots(series, multiple))  # fmt: skip
-    axes.set_title(panel.title, pad=5)
+    _legend(axes, panel)
     axes.set_ylabel("instructions per MAC")
     axes.set_xlabel(panel.across)
 
 
 def _spots(series: Series, multiple: bool) -> str:
     return f"{series.label}, {'multiples' if multiple else 'no multiples'} of 4"
-
-
-def _look(index: int) -> tuple[str, str, Any]:
-    """Colour, marker and stroke of a label; no two of the first 42 are the same."""
-    return (
-        pages.PALETTE[index % len(pages.PALETTE)],
-        pages.MARKERS[index % len(pages.MARKERS)],
-        _STROKES[(index + index // len(pages.PALETTE)) % len(_STROKES)],
-    )
 
 
 def _scales(axes: Axes, panel: Panel) -> None:
@@ -196,21 +198,31 @@ def _scales(axes: Axes, panel: Panel) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=9, steps=[1, 2, 4, 8, 10], integer=True))
     if max(up) / min(up) >= _LOGARITHMIC_UP_FROM:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=20))
+        subs = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0) if max(up) / min(up) < 2 * _LOGARITHMIC_FROM else (1.0, 2.0, 5.0)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=20))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:g}"))
     else:
         axes.set_ylim(0, max(up) * 1.08)
 
 
-def _legend(labels: Sequence[str], lines: bool) -> pages.Legend:
+def _legend(axes: Axes, panel: Panel) -> None:
+    """Between the title and the axes; no panel has the lines of another."""
     from matplotlib.lines import Line2D
 
     handles = []
-    for index in range(len(labels)):
-        colour, marker, stroke = _look(index)
-        handles.append(Line2D([], [], color=colour, marker=marker, markersize=6.5, linestyle=stroke if lines else ""))
-    return pages.Legend(handles, labels)
+    for index, series in enumerate(panel.series):
+        stroke: Any = _STROKES[index] if series.line else ""
+        handles.append(Line2D([], [], color=pages.PALETTE[index], marker=pages.MARKERS[index], linestyle=stroke))
+    rows = _legend_rows(panel)
+    labels = [pages.shortened(series.label, _LABEL_POINTS, 9.5) for series in panel.series]
+    axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=-(-len(labels) // rows),
+                borderpad=0.0, borderaxespad=0.4, handlelength=2.6, columnspacing=1.6, labelspacing=0.35)  # fmt: skip
+    axes.set_title(panel.title, pad=8 + 13.7 * rows)
+
+
+def _legend_rows(panel: Panel) -> int:
+    return -(-len(panel.series) // _LEGEND_COLUMNS)
 
 
 def _notes(found: Sequence[Panel]) -> list[str]:
@@ -218,8 +230,8 @@ def _notes(found: Sequence[Panel]) -> list[str]:
     if any(not series.line for panel in found for series in panel.series):
         notes.append("Markers without a line: layers that differ in more than their channels.")
     notes += [
-        f"{panel.title}: {panel.shown} of {number_of(panel.variants, 'variant')} of network, platform and flags are "
-        "shown, the first."
+        f"{panel.title}: {panel.shown} of {number_of(panel.variants, 'variant')} of network, platform and flags "
+        f"{'is' if panel.shown == 1 else 'are'} shown, the first."
         for panel in found
         if panel.shown < panel.variants
     ]

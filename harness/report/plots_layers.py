@@ -175,7 +175,8 @@ def _notes(found: tuple[Panel, ...]) -> list[str]:
             if len(shown) > 1
             else "those with the fewest instructions"
         )
-        notes.append(f"{bars} of {number_of(all_of_them)} are shown: {which}.")
+        of = f"the {number_of(all_of_them)} of these networks" if len(found) > len(shown) else number_of(all_of_them)
+        notes.append(f"{bars} of {of} are shown: {which}.")
     if len(found) > len(shown):
         notes.append(f"{len(shown)} of {number_of(len(found), 'network')} are shown: the first of the sweep.")
     return notes

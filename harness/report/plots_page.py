@@ -190,6 +190,8 @@ def page(
         _write(figure, _MARGIN, _MARGIN + _TITLE_INCHES + index * _LINE_INCHES, text, color=GREY)
     for index, line in enumerate(feet):
         _write_line(figure, height - bottom + index * _LINE_INCHES, line)
+    if not legend.labels:
+        return Page(figure, tuple(axes[:, 0]))
     made = figure.legend(
         list(legend.handles), list(legend.labels), loc="upper left", ncols=columns, borderpad=0.0, borderaxespad=0.0,
         bbox_to_anchor=(_MARGIN / WIDTH, 1 - under_facts / height), handlelength=2.2, handletextpad=0.5,
@@ -207,7 +209,8 @@ def _write_line(figure: Figure, down: float, line: str | Entry) -> None:
     room = ROOM - 72 * (_MARK_INCHES + _VALUE_INCHES * len(line.values))
     _write(figure, _MARGIN + _MARK_INCHES, down, shortened(line.text, room))
     for column, text in enumerate(reversed(line.values)):
-        _write(figure, WIDTH - _MARGIN - _VALUE_INCHES * column, down, text, ha="right")
+        shown = shortened(text, 72 * _VALUE_INCHES - 8)
+        _write(figure, WIDTH - _MARGIN - _VALUE_INCHES * column, down, shown, ha="right")
 
 
 def _write(figure: Figure, across: float, down: float, text: str, **options: Any) -> None:
@@ -262,6 +265,7 @@ _NAMES = {
     "instructions_per_mac": "instructions per MAC",
     "accuracy": "accuracy on the test set",
 }
+_COUNTED = {"instructions_per_mac": "per MAC"}
 _SHORT = {"instructions": "instructions", "ram": "RAM", "macs": "MACs", "instructions_per_mac": "instructions per MAC"}
 
 
@@ -277,5 +281,5 @@ def quantity(metric: str, unit: str) -> Quantity:
         return Quantity(f"{name} (KiB)", 1024, _digits, _kib)
     if unit == "%":
         return Quantity(f"{name} (%)", 0.01, _digits, lambda value: f"{100 * value:.4g} %")
-    shown = unit or short_name(metric)
+    shown = unit or _COUNTED.get(metric, short_name(metric))
     return Quantity(f"{name} ({unit})" if unit else name, 1, count, lambda value: f"{count(value)} {shown}")

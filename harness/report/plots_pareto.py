@@ -32,6 +32,7 @@ PAIRS = (
     ("energy", "latency"),
 )
 _NAMED = 8
+_CROWD = 60  # more points are drawn smaller
 _BODY_INCHES, _AROUND_INCHES = 3.8, 0.5
 _LOGARITHMIC_FROM = 30.0
 _NEAR = 2.0  # a budget is drawn as a line where it is at most so many times the spread of the points away from them
@@ -175,9 +176,9 @@ def _named(plane: Plane) -> tuple[Spot, ...]:
     return tuple(front[index] for index in chosen)
 
 
-def _looks(status: Status) -> dict[str, Any]:
+def _looks(status: Status, scale: float = 1.0) -> dict[str, Any]:
     colours = {"color": status.colour} if status.filled else {"facecolors": "none", "edgecolors": status.colour}
-    return {"s": status.size, "marker": status.marker, "linewidths": 1.3, **colours}
+    return {"s": status.size * scale, "marker": status.marker, "linewidths": 1.3, **colours}
 
 
 def _best(plane: Plane) -> list[Spot]:
@@ -185,9 +186,10 @@ def _best(plane: Plane) -> list[Spot]:
 
 
 def _scatter(axes: Axes, plane: Plane, shown: list[Quantity]) -> None:
+    scale = 1.0 if len(plane.spots) <= _CROWD else 0.55
     for depth, status in enumerate(STATUSES, 3):
         spots = [spot for spot in plane.spots if spot.status is status]
-        axes.scatter(*_places(spots, shown), zorder=depth, label=status.name, **_looks(status))
+        axes.scatter(*_places(spots, shown), zorder=depth, label=status.name, **_looks(status, scale))
     axes.scatter(*_places(_best(plane), shown), zorder=9, label="best", **_STAR)
 
 
@@ -252,7 +254,8 @@ def _step(axes: Axes, plane: Plane, shown: list[Quantity]) -> None:
 def _budgets(axes: Axes, limits: dict[str, float], plane: Plane, shown: list[Quantity]) -> None:
     """A line for each budget that is not too far from the points."""
     style: dict[str, Any] = {"color": pages.VERMILION, "linestyle": (0, (5, 3)), "linewidth": 1.2, "zorder": 1}
-    words: dict[str, Any] = {"color": "#A34700", "size": 9, "clip_on": False}
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.85}
+    words: dict[str, Any] = {"color": "#A34700", "size": 9, "clip_on": False, "bbox": box}
     for metric, side, quantity in zip((plane.x, plane.y), ("x", "y"), shown, strict=True):
         limit = limits.get(metric)
         if limit is None or not _near(limit, plane, side):
@@ -284,6 +287,8 @@ def _near(limit: float, plane: Plane, side: str) -> bool:
 
 def _numbers(figure: Figure, axes: Axes, named: Sequence[Spot], shown: list[Quantity]) -> None:
     """A number beside each named point; neighbours that would print over each other share one text."""
+    from matplotlib.patheffects import withStroke
+
     figure.draw_without_rendering()  # so that places on the page are known
     groups: list[tuple[tuple[float, float], list[int]]] = []
     for number, spot in enumerate(named, 1):
@@ -292,11 +297,12 @@ def _numbers(figure: Figure, axes: Axes, named: Sequence[Spot], shown: list[Quan
             groups[-1][1].append(number)
         else:
             groups.append((place, [number]))
+    halo = [withStroke(linewidth=2.5, foreground="white")]
     for _, numbers in groups:
         spot = named[numbers[0] - 1]
         text = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
         axes.annotate(text, (spot.x / shown[0].divisor, spot.y / shown[1].divisor), xytext=(6, 5), weight="bold",
-                      textcoords="offset points", size=10, color=pages.BLUE, zorder=10)  # fmt: skip
+                      textcoords="offset points", size=10, color=pages.BLUE, zorder=10, path_effects=halo)  # fmt: skip
 
 
 def _key(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quantity]) -> list[pages.Entry]:

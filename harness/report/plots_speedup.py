@@ -93,7 +93,7 @@ def speedups(points: Any, layers: Any) -> Speedups:
 
 def _typed(points: Any, layers: Any) -> Any:
     """The layers, the type of their network behind the operator's name where there are several types."""
-    if "type" not in layers or points["type"].nunique() < 2:
+    if points["type"].nunique() < 2:
         return layers
     return layers.assign(op=layers["op"] + (" " + layers["type"]).fillna(""))
 

@@ -175,7 +175,7 @@ def test_layers_of_many_points_and_networks_are_cut_with_a_note() -> None:
     assert [axes.get_title(loc="left") for axes in figure.axes] == [f"net{net}" for net in range(6)]
     assert [tick.get_text() for tick in figure.axes[2].get_yticklabels()] == ["p0", "p1", "p2", "p3"]
     said = texts(figure)
-    assert "24 of 42 points are shown" in said and "6 of 9 networks are shown" in said
+    assert "24 of the 42 points of these networks are shown" in said and "6 of 9 networks are shown" in said
 
 
 PAIRS = [
@@ -260,6 +260,27 @@ def test_layers_of_one_network_are_not_joined() -> None:
     layers = tuple(("CONV_2D", 1000 * channels, 10 * channels, channels) for channels in (4, 8, 16))
     found = only(plots_channels.pictures(store([Made(layers=layers)])))
     assert "reference" not in lines(found.axes[0]) and "without a line" in texts(found)
+
+
+def test_variants_beyond_the_room_are_named() -> None:
+    made = [
+        point._replace(platform=f"p{number}")
+        for number in range(9)
+        for point in saw("reference", "conv:channels={}", 5)
+    ]
+    (other,) = (point for point in saw("reference", "conv:kernel=1,channels={}", 5) if point.model == "conv8")
+    figure = only(plots_channels.pictures(store([*made, other._replace(model="conv8k1")])))
+    assert {label for label in lines(figure.axes[0]) if label.startswith("reference")} == {
+        f"reference p{number}" for number in range(6)
+    }
+    assert "6 of 9 variants of network, platform and flags are shown" in texts(figure)
+
+
+def test_inputs_and_channels_of_a_network_have_a_panel_each() -> None:
+    inputs = [point._replace(model=f"in{point.model}") for point in saw("reference", "conv:inputs={}", 5)]
+    figure = only(plots_channels.pictures(store(saw("reference", "conv:channels={}", 5) + inputs)))
+    assert [axes.get_xlabel() for axes in figure.axes] == ["channels of conv", "inputs of conv"]
+    assert all([x for x, _ in lines(axes)["reference"]] == [7, 8, 9, 10] for axes in figure.axes)
 
 
 def test_too_few_channels() -> None:
