@@ -37,7 +37,7 @@ def chain(k: Any) -> Any:
 def residual(k: Any) -> Any:
     """Two blocks with additions, the second with a projection; the first group has three producers."""
     layers = k.layers
-    image = k.Input((8, 8, 3), batch_size=1)
+    image = k.Input((8, 8, 3), batch_size=1, name="image")
     value = stem = layers.Conv2D(5, 3, padding="same", activation="relu", name="stem")(image)
     for name in ("a", "b"):
         value = layers.Conv2D(6, 3, padding="same", activation="relu", name=f"{name}1")(value)
@@ -53,7 +53,7 @@ def residual(k: Any) -> Any:
 def branches(k: Any) -> Any:
     """Concatenated channels, read by a depthwise convolution with multiplier 2, a convolution, and a dense layer."""
     layers = k.layers
-    image = k.Input((6, 6, 2), batch_size=1)
+    image = k.Input((6, 6, 2), batch_size=1, name="image")
     left = layers.Conv2D(3, 3, padding="same", activation="relu", name="left")(image)
     right = layers.Conv2D(5, 1, activation="relu", name="right")(image)
     both = layers.Concatenate()([left, right, image])
@@ -67,7 +67,7 @@ def branches(k: Any) -> Any:
 def gated(k: Any) -> Any:
     """Squeeze and excite: channels are multiplied by what dense layers make of their averages."""
     layers = k.layers
-    image = k.Input((6, 6, 2), batch_size=1)
+    image = k.Input((6, 6, 2), batch_size=1, name="image")
     value = layers.Conv2D(6, 3, activation="relu", name="features")(image)
     squeezed = layers.GlobalAveragePooling2D(keepdims=True)(value)
     gate = layers.Dense(3, activation="relu", name="squeeze")(squeezed)
