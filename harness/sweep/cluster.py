@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import logging
 import queue
 import re
@@ -34,8 +35,9 @@ PATIENCE_S = 60.0
 
 _LOOK_EVERY_S = 1.0
 _ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", re.ASCII)
+_PACKAGE = "tflm-harness"
 # Between versions of these, tasks cannot be read, or the protocol differs.
-_ALIKE = {"python": "Python", "dask": "dask", "distributed": "distributed"}
+_ALIKE = {"python": "Python", "dask": "dask", "distributed": "distributed", _PACKAGE: _PACKAGE}
 _GOES_ON = "what is measured is stored; the same command goes on"
 
 
@@ -212,15 +214,31 @@ class Cluster(Generic[T, R]):
 
     def _require_versions(self) -> None:
         found = self._ask(lambda: self._client.get_versions(check=False))
+        # Asked by a function that everybody has: a task that a worker cannot read ends it.
+        for who, version in self._versions_of_harness().items():
+            theirs = found["workers"].get(who) if who else found["scheduler"]
+            if theirs is not None:
+                theirs["packages"][_PACKAGE] = version
+        found["client"]["packages"][_PACKAGE] = importlib.metadata.version(_PACKAGE)
         others = {f"the scheduler at {self.address}": found["scheduler"]}
         others |= {f"the worker {worker}": versions for worker, versions in found["workers"].items()}
         message = differing_versions(found["client"], others)
         if message is not None:
             raise HarnessError(message, "install the same versions on both sides, and start it anew")
 
+    def _versions_of_harness(self) -> dict[str, str | None]:
+        """Of each worker, by its address, and of the scheduler, by ""; None where it is not installed."""
+        question = importlib.metadata.version
+        found = self._ask(lambda: self._client.run(question, _PACKAGE, on_error="return"))
+        try:
+            found[""] = self._ask(lambda: self._client.run_on_scheduler(question, _PACKAGE))
+        except importlib.metadata.PackageNotFoundError as error:
+            found[""] = error
+        return {who: version if isinstance(version, str) else None for who, version in found.items()}
+
 
 def differing_versions(mine: dict[str, Any], others: dict[str, dict[str, Any] | None]) -> str | None:
-    """The first that runs another Python (3.x), dask or distributed than we do, in words; None where none does.
+    """The first that runs another Python (3.x), dask, distributed or harness than we do, in words; else None.
 
     Each is what dask.distributed says of itself: a dictionary with "packages".
     """
@@ -228,7 +246,8 @@ def differing_versions(mine: dict[str, Any], others: dict[str, dict[str, Any] | 
         for package, title in _ALIKE.items():
             here, there = (_version((item or {}).get("packages", {}).get(package)) for item in (mine, versions))
             if here != there:
-                return f"{who} runs {title} {there or 'of unknown version'}, this command {here}"
+                what = f"runs {title} {there}" if there else f"has no {title}, or does not say which version"
+                return f"{who} {what}; this command runs {here}"
     return None
 
 
@@ -248,10 +267,21 @@ def _fault(future: Future[Any]) -> WorkerError:
         times = "once" if deaths == 1 else f"{deaths} times"
         return WorkerError(f"the worker process died, {times} (the last one was {last})",
                            "fewer workers on a host need less memory; each worker's log says more")  # fmt: skip
-    if isinstance(error, ModuleNotFoundError | AttributeError) and "harness" in str(error):
-        return WorkerError(f"the cluster does not have this version of tflm-harness: {error}", "install it there")
+    unknown = _unknown_there(error)
+    if unknown is not None:
+        return WorkerError(f"the scheduler or a worker does not have this version of tflm-harness: {unknown}",
+                           "install it for both, and start them anew")  # fmt: skip
     detail = "".join(traceback.format_exception(type(error), error, future.traceback()))
     return WorkerError("a fault of the harness", detail=detail)
+
+
+def _unknown_there(error: BaseException | None) -> BaseException | None:
+    """What made a task unreadable to the scheduler, which reads all of them, or to a worker; None where it was read."""
+    while error is not None:
+        if isinstance(error, ImportError | AttributeError) and "harness" in str(error):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 @contextlib.contextmanager

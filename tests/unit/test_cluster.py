@@ -100,12 +100,16 @@ def test_other_versions_are_named() -> None:
     mine = versions()
     assert differing_versions(mine, {"a": versions(python="3.11.2.final.0"), "b": versions(numpy="1")}) is None
     assert differing_versions(mine, {"a": mine, "b": versions(python="3.13.5.final.0")}) == (
-        "b runs Python 3.13, this command 3.11"
+        "b runs Python 3.13; this command runs 3.11"
     )
     assert differing_versions(mine, {"a": versions(distributed="2025.1.0"), "b": mine}) == (
-        "a runs distributed 2025.1.0, this command 2026.8.0"
+        "a runs distributed 2025.1.0; this command runs 2026.8.0"
     )
-    assert differing_versions(mine, {"a": None}) == "a runs Python of unknown version, this command 3.11"
+    here = {"packages": {**mine["packages"], "tflm-harness": "0.1.0"}}
+    assert differing_versions(here, {"a": here, "b": mine}) == (
+        "b has no tflm-harness, or does not say which version; this command runs 0.1.0"
+    )
+    assert "a has no Python" in (differing_versions(mine, {"a": None}) or "")
 
 
 def test_differences_are_named_and_hashes_left_out() -> None:
