@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -125,9 +125,9 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: 
                 options |= _on_cluster(scheduler, steps)
             outcome = run(file, progress=steps, on_point=on_point, **options)
     except KeyboardInterrupt:
-        return _interrupted(signal.SIGINT, done)
+        _interrupted(signal.SIGINT, done)
     except _Ended as ended:
-        return _interrupted(ended.number, done)
+        _interrupted(ended.number, done)
     if as_json:
         print_json(_summary(outcome))
     else:
@@ -144,9 +144,9 @@ def _on_cluster(scheduler: str, progress: Steps) -> dict[str, Any]:
     return {"executor": remote.executor(scheduler, progress), "build": remote.build_there}
 
 
-def _interrupted(number: int, done: int) -> int:
+def _interrupted(number: int, done: int) -> NoReturn:
     sys.stderr.write(f"\ninterrupted: {done} points were measured and are stored; the same command goes on\n")
-    return 128 + number
+    raise SystemExit(128 + number)  # returned, it would be reported once more
 
 
 def _summary(outcome: Outcome) -> dict[str, Any]:
