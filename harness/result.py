@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import msgspec
 
+from harness import json_schema
 from harness.records import Record
 
 SCHEMA = "tflm-harness/run/2"
@@ -237,8 +237,4 @@ def per_mac(instructions: int, macs: int) -> float | None:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a stored result."""
-    made = msgspec.json.schema(Result)
-    for part in made["$defs"].values():
-        # Docstrings are indented up to Python 3.12, and are not from 3.13 on.
-        part["description"] = inspect.cleandoc(part["description"])
-    return made
+    return json_schema.of(Result)

@@ -6,14 +6,13 @@ Names, paths and numbers in it come from whoever writes the pull request.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
 import msgspec
 
-from harness import platforms
+from harness import json_schema, platforms
 from harness.errors import BadInputError
 from harness.gate import metrics
 from harness.gate.metrics import METRICS
@@ -182,10 +181,7 @@ def _check_rule(path: Path, key: str, rule: Rule) -> None:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a policy, for editors; it lists the values that metrics, units and axes may have."""
-    made = msgspec.json.schema(Policy)
-    for part in made["$defs"].values():
-        if "description" in part:  # docstrings are indented up to Python 3.12, and are not from 3.13 on
-            part["description"] = inspect.cleandoc(part["description"])
+    made = json_schema.of(Policy)
     runs = made["$defs"]["Runs"]["properties"]
     for key, known in (*sweep_file.axis_values().items(), ("platforms", platforms.names())):
         runs[key]["items"]["enum"] = list(known)

@@ -165,9 +165,10 @@ def _gone(done: Done) -> Failure:
 
 
 def _failure(choice: Choice, failure: Failure) -> FailurePart:
+    """Without the folder that the network lies in, which is the machine's own matter."""
     return FailurePart(
         what=_label(choice),
-        message=failure.message,
+        message=failure.message.replace(choice.path, Path(choice.path).name) if choice.path else failure.message,
         hint=failure.hint,
         too_large=failure.kind == "too large",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from harness import json_schema
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
 from harness.gate.metrics import Value
 from harness.records import Record
@@ -136,3 +137,8 @@ class Verdict(Record, frozen=True):
     def to_json(self) -> bytes:
         """Indented JSON with a final newline."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a verdict."""
+    return json_schema.of(Verdict)

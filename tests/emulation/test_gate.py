@@ -233,6 +233,7 @@ def test_a_damaged_network(repository: Repository) -> None:
     code, line = repository.gate()
     assert code == 3
     assert line.startswith(f"INCOMPLETE  small.tflite on {PLATFORM} (cmsis-nn, -O2): ")
+    assert str(repository.folder) not in line
 
 
 def test_a_run_whose_files_are_gone_is_measured_again(repository: Repository) -> None:

@@ -20,10 +20,11 @@ from rich.console import Console
 from harness import baseline, cli
 from harness.errors import HarnessError
 from harness.gate.policy import Rule
-from harness.gate.verdict import SCHEMA, FailurePart, Verdict
+from harness.gate.verdict import SCHEMA, FailurePart, Verdict, schema
 from harness.report import gate, gate_files
 from harness.report.gate_junit import junit
 from harness.report.gate_markdown import COMMENT_LIMIT, code, comment, marker, summary
+from tests.conftest import ROOT
 
 EVIL = 'x`|<script>alert(1)</script>|[a](http://b.example)@all ![p](//c) -->\x1b[31m\n| "&amp; \\|#1.tflite'
 
@@ -160,6 +161,12 @@ def test_json_holds_all_of_it() -> None:
     found = worse()
     assert msgspec.json.decode(found.to_json(), type=Verdict) == found
     assert json.loads(found.to_json())["schema"] == SCHEMA
+
+
+def test_the_committed_schema_is_that_of_the_records() -> None:
+    name = SCHEMA.removeprefix("tflm-harness/").replace("/", "-")
+    committed = json.loads((ROOT / "results" / "schema" / f"{name}.json").read_text())
+    assert json.loads(json.dumps(schema())) == committed, "write harness.gate.verdict.schema() there, if it only grew"
 
 
 def test_the_files(tmp_path: Path) -> None:
