@@ -111,7 +111,7 @@ class _Making:
         recipe = self.recipe
         if recipe.channel_pruning:
             before = self.model
-            self.model = optimise.prune_channels(self.keras, before, recipe.channel_pruning)
+            self.model = optimise.prune_channels(self.keras, before, recipe.channel_pruning, recipe.multiple_of)
             self._done("prune channels", optimise.summary(self.keras, before, self.model))
         if recipe.multiple_of > 1:
             before = self.model
@@ -174,6 +174,7 @@ class _Making:
             epochs=max(round(settings.epochs * FINE_TUNING_SHARE), 1),
             batch=settings.batch,
             learning_rate=settings.learning_rate * FINE_TUNING_RATE,
+            label_smoothing=settings.label_smoothing,
             seed=self.recipe.seed,
         )
 
