@@ -91,8 +91,10 @@ def check_types(dtype: str, io: str | None) -> Type:
     return "float32" if io == "float32" else "int8"
 
 
-def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:
+def settings(dtype: Type = "int8", io: Type | None = None, per_channel_dense: bool = True) -> dict[str, Any]:
     """The converter's settings, as stored with a converted network; ``io`` of None is the same as ``dtype``.
+
+    ``per_channel_dense`` false gives the weights of a dense layer one scale, as converters did up to 2021.
 
     Raises:
         BadInputError: a type that the packaged TFLM cannot run, or integer inputs of a float network.
@@ -112,13 +114,18 @@ def settings(dtype: Type = "int8", io: Type | None = None) -> dict[str, Any]:
         "optimizations": ["DEFAULT"] if quantised else [],
         "supported_ops": ["TFLITE_BUILTINS_INT8"] if quantised else ["TFLITE_BUILTINS"],
         "per_channel_weights": quantised,
-        "per_channel_dense_weights": quantised,
+        "per_channel_dense_weights": quantised and per_channel_dense,
         "resource_variables": False,
     }
 
 
 def convert(
-    model: Any, representative: Iterable[Sample] | None, *, dtype: Type = "int8", io: Type | None = None
+    model: Any,
+    representative: Iterable[Sample] | None,
+    *,
+    dtype: Type = "int8",
+    io: Type | None = None,
+    per_channel_dense: bool = True,
 ) -> bytes:
     """Convert a Keras model to the bytes of a .tflite file; the same model and samples give the same bytes.
 
@@ -130,12 +137,13 @@ def convert(
             or a sequence of them in the order of ``model.inputs``. Needed for int8, not used for float32.
         dtype: type of weights and activations.
         io: type of inputs and outputs; "float32" gives an int8 network QUANTIZE and DEQUANTIZE at its ends.
+        per_channel_dense: whether each output of a dense layer has a scale of its own.
 
     Raises:
         BadInputError: an unusable type, batch size, representative sample, or a network that cannot be converted.
         MissingToolError: TensorFlow is not installed.
     """
-    stated = settings(dtype, io)
+    stated = settings(dtype, io, per_channel_dense)
     tensorflow = _tensorflow()
     shapes = _input_shapes(model)
     converter = tensorflow.lite.TFLiteConverter.from_keras_model(model)
@@ -143,6 +151,8 @@ def convert(
     converter.optimizations = [getattr(tensorflow.lite.Optimize, name) for name in stated["optimizations"]]
     converter.target_spec.supported_ops = [getattr(tensorflow.lite.OpsSet, name) for name in stated["supported_ops"]]
     if dtype == "int8":
+        # The only way to say it; the converter's default is one scale a channel.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = not per_channel_dense
         if _loops(tensorflow.keras, model):
             raise BadInputError(
                 f"{model.name!r} has a recurrent layer that runs as a loop",

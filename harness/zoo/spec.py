@@ -57,7 +57,8 @@ class Network(Record, frozen=True, kw_only=True):
     """An architecture that the zoo can build.
 
     ``source`` says where it was published. ``dataset`` names the data of :mod:`harness.zoo.data` that it can be trained
-    on; where it is None, ``untrainable`` says why. ``input_shape`` gives the shape without the batch, and
+    on; where it is None, ``untrainable`` says why. ``per_channel_dense`` false gives int8 weights of a dense layer one
+    scale, for networks that were measured so. ``input_shape`` gives the shape without the batch, and
     ``build(keras, values, batch)`` the Keras model.
     """
 
@@ -69,6 +70,7 @@ class Network(Record, frozen=True, kw_only=True):
     build: Callable[[Any, Values, int | None], Any]
     dataset: str | None = None
     untrainable: str | None = None
+    per_channel_dense: bool = True
     training: Training = Training()
 
 

@@ -56,7 +56,7 @@ def follow(recipe: Recipe, tools: dict[str, str]) -> tuple[bytes, Metadata]:
         macs=model.macs,
         operators=tuple(operator.op for operator in model.operators),
         steps=tuple(making.steps),
-        conversion={**convert.settings(making.type, recipe.io), "representative": samples},
+        conversion={**convert.settings(making.type, recipe.io, network.per_channel_dense), "representative": samples},
         tools=tools,
         data=None if found is None else DataSource(name=found.name, source=found.source, split=found.split),
         accuracy=accuracy,
@@ -81,7 +81,7 @@ class _Making:
     """A Keras model on its way, with the steps that were done and its accuracy so far."""
 
     def __init__(self, recipe: Recipe, network: Network, found: Data | None) -> None:
-        self.recipe, self.data = recipe, found
+        self.recipe, self.data, self.network = recipe, found, network
         self.type: convert.Type = "float32" if recipe.type == "float32" else "int8"
         self.settings = network.training
         if recipe.epochs is not None:
@@ -142,10 +142,13 @@ class _Making:
             return convert.convert(single, None, dtype="float32"), "none: float32"
         if self.data is None:
             samples = convert.random_samples([shape], RANDOM_REPRESENTATIVE, self.recipe.seed)
-            content = convert.convert(single, samples, io=self.recipe.io)
+            content = self._int8(single, samples)
             return content, f"{RANDOM_REPRESENTATIVE} random inputs in [-1, 1), seed {self.recipe.seed}"
         images = self.data.train_inputs[:REPRESENTATIVE, np.newaxis]
-        return convert.convert(single, images, io=self.recipe.io), f"the first {len(images)} training inputs"
+        return self._int8(single, images), f"the first {len(images)} training inputs"
+
+    def _int8(self, model: Any, samples: Any) -> bytes:
+        return convert.convert(model, samples, io=self.recipe.io, per_channel_dense=self.network.per_channel_dense)
 
     def evaluate(self, content: bytes) -> Accuracy | None:
         """Of the file, on the test set, by tflite-micro."""
