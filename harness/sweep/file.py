@@ -191,7 +191,10 @@ def load(path: Path) -> File:
     try:
         sweep = msgspec.toml.decode(content, type=Sweep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: {readable(str(error))}", SCHEMA_HINT) from error
+        message = readable(str(error))
+        single = re.fullmatch(r"(networks|include|exclude): Expected `list`, got `table`", message)
+        hint = f"there may be several: write [[{single[1]}]]" if single else SCHEMA_HINT
+        raise BadInputError(f"{path}: {message}", hint) from error
     return checked(path, hashlib.sha256(content).hexdigest(), sweep)
 
 
@@ -224,7 +227,10 @@ def readable(message: str) -> str:
     found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message, re.DOTALL)
     if found:
         message = f"{found[2]}: {found[1]}" if found[2] else found[1]
-    return message.replace("Object ", "the table ").replace(" field ", " key ")
+    message = re.sub(r"Object missing required field (`.*`)", r"the required key \1 is missing", message)
+    for theirs, ours in (("Object ", "the table "), (" field ", " key "), ("`object`", "`table`"), ("array", "list")):
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn:
@@ -310,7 +316,8 @@ def _specs(path: Path, key: str, item: Network) -> list[networks.Spec]:
     try:
         networks.named(item.name)
     except BadInputError as error:
-        _refuse(path, f"{key}.name", error.message, error.hint)
+        hint = "parameters stand in a key of their own: parameters = { ... }" if ":" in item.name else error.hint
+        _refuse(path, f"{key}.name", error.message, hint)
     for name, values in item.parameters.items():
         if values == ():
             _refuse(path, f"{key}.parameters.{name}", "an empty list", "leave it out for the network's own value")

@@ -44,6 +44,7 @@ def labels(plan: Plan) -> list[str]:
         ("", "[budgets]\nflash = 3", ["budgets: ", "unknown key `flash`"]),
         ("", "[budgets]\nflash_kib = -3", ["budgets.flash_kib"]),
         ("", "[[exclude]]", ["exclude[0]: names no axis"]),
+        ("", "[exclude]\nplatforms = ['rp2040']", ["exclude: Expected `list`, got `table`", "write [[exclude]]"]),
         ("", "[[exclude]]\nplatform = ['rp2040']", ["exclude[0]: ", "unknown key `platform`"]),
         ("", "[[include]]\nplatforms = ['rp2040']", ["include and exclude leave none of 4 points"]),
         ("name = 'again'", "", ["overwrite", "name"]),

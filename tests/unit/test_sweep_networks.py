@@ -101,6 +101,9 @@ def makes(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str = "none") ->
     [
         ("name = 'lanet'", ["networks[0].name: there is no network 'lanet'", "lenet"]),
         ("nome = 'lenet'", ["networks[0]: ", "unknown key `nome`"]),
+        ("types = 'int8'", ["networks[0]: the required key `name` is missing"]),
+        ("name = 'conv:channels=3'", ["networks[0].name: there is no network", "parameters = {"]),
+        ("name = 'conv'\nparameters = [3]", ["networks[0].parameters: Expected `table`, got `list`"]),
         ("name = 'conv'\nparameters = { chanels = 3 }", ["networks[0].parameters: conv has no parameter 'chanels'"]),
         (
             "name = 'conv'\nparameters = { channels = [4, 0] }",
