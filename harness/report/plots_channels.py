@@ -20,7 +20,7 @@ _PARAMETERS = ("channels", "inputs", "filters", "units")  # of networks of the z
 _LEAST = 3
 _LINES = 6
 _PANEL_INCHES = 2.4
-_LEGEND_COLUMNS, _LABEL_POINTS = 3, 118.0
+_LEGEND_COLUMNS, _LEGEND_POINTS, _HANDLE_POINTS = 3, 500.0, 48.0
 _LOGARITHMIC_FROM, _LOGARITHMIC_UP_FROM = 30.0, 6.0  # times, across and up
 _STROKES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (1, 2)), (0, (6, 2, 1, 2)))
 
@@ -215,8 +215,10 @@ def _legend(axes: Axes, panel: Panel) -> None:
         stroke: Any = _STROKES[index] if series.line else ""
         handles.append(Line2D([], [], color=pages.PALETTE[index], marker=pages.MARKERS[index], linestyle=stroke))
     rows = _legend_rows(panel)
-    labels = [pages.shortened(series.label, _LABEL_POINTS, 9.5) for series in panel.series]
-    axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=-(-len(labels) // rows),
+    columns = -(-len(panel.series) // rows)
+    room = _LEGEND_POINTS / columns - _HANDLE_POINTS
+    labels = [pages.shortened(series.label, room, 9.5) for series in panel.series]
+    axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns,
                 borderpad=0.0, borderaxespad=0.4, handlelength=2.6, columnspacing=1.6, labelspacing=0.35)  # fmt: skip
     axes.set_title(panel.title, pad=8 + 13.7 * rows)
 

@@ -319,6 +319,8 @@ def _key(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quantity
 def _notes(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quantity]) -> list[str]:
     """What the star means, and what is not to be seen."""
     lines = []
+    if not plane.front:
+        lines.append("No point is exact and within its board and every budget: there is no front.")
     if len(plane.front) > len(named):
         lines.append(f"{len(named)} of the {number_of(len(plane.front), 'place')} on the front are named.")
     if _best(plane):
@@ -332,7 +334,9 @@ def _notes(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quanti
     if unmeasured:
         lines.append(f"Not shown: {number_of(unmeasured)} without numbers (impossible, too large, or not measured).")
     if plane.missing:
-        lines.append(f"Not shown: {number_of(plane.missing)} without a value of {plane.x} or {plane.y}.")
+        known = swept.points[swept.points["instructions"].notna()]
+        lacking = " or ".join(name for name in (plane.x, plane.y) if known[name].isna().any())
+        lines.append(f"Not shown: {number_of(plane.missing)} without a value of {lacking}.")
     for metric, side, quantity in zip((plane.x, plane.y), ("x", "y"), shown, strict=True):
         limit = swept.plan.budgets.limits().get(metric)
         if limit is not None and not _near(limit, plane, side):

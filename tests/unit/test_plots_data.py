@@ -122,8 +122,13 @@ def test_pareto_with_accuracy_upwards_in_percent() -> None:
     placed = spots(figure.axes[0])
     assert placed["front"] == [(4000, pytest.approx(95)), (2000, pytest.approx(90))]
     assert placed["beaten"] == [(3000, pytest.approx(80))] and placed["best"] == [(4000, pytest.approx(95))]
-    assert "1 point without a value of instructions or accuracy" in texts(figure)
+    assert "1 point without a value of accuracy" in texts(figure)
     assert "★ has the most accuracy" in texts(figure)
+
+
+def test_no_front_is_said() -> None:
+    figure = flash_and_instructions([Made("a", conv(4000))], instructions=3000)
+    assert lines(figure.axes[0])["front"] == [] and "there is no front" in texts(figure)
 
 
 def test_pairs_that_are_not_drawn_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
