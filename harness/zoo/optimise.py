@@ -91,9 +91,10 @@ def round_channels(keras: Any, model: Any, multiple_of: int = 4, direction: Lite
     "up" adds channels whose weights are zeros, in their own layer and in those that read them: the outputs stay the
     same, in int8 bit for bit, and the network is larger. CMSIS-NN's kernels work on four channels at a time; whether
     that pays depends on the layer (depthwise and pointwise convolutions take fewer instructions with 16 channels than
-    with 15, but more than with 14; a 3x3 convolution took more than with 13 to 15): measure. "down" removes the weakest, as
-    :func:`prune_channels` does; groups with fewer than ``multiple_of`` go up. Where all are multiples already, the copy
-    is equal.
+    with 15, but more than with 14; a 3x3 convolution took more than with 13 to 15): measure.
+
+    "down" removes the weakest, as :func:`prune_channels` does; groups with fewer than ``multiple_of`` go up. Where all
+    are multiples already, the copy is equal.
 
     Raises:
         BadInputError: an unusable network, multiple or direction, or no layer's number of channels is free.
