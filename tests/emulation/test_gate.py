@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from harness import baseline, cli, store
+from harness import baseline, cli, store, toolchain
+from harness.errors import MissingToolError
 from harness.gate import measure
 from tests.unit.gate_networks import network
 
@@ -69,7 +70,7 @@ class Repository:
         captured = self._capfd.readouterr()
         self.text, self.err = captured.out, captured.err
         code = int(ended.value.code or 0)
-        return code, (captured.err if code == 2 else captured.out).splitlines()[0]
+        return code, (captured.out or captured.err).splitlines()[0]
 
     def write_policy(self, more: str = "", kernels: str = "cmsis-nn", optimisation: str = "-O2") -> None:
         text = POLICY.format(platform=PLATFORM, kernels=kernels, optimisation=optimisation)
@@ -204,6 +205,33 @@ def test_a_baseline_of_another_schema(repository: Repository, schema: str, hint:
     assert (code, repository.text) == (2, "")
     assert line.startswith("error: ") and "small-stm32l496zg-cmsis-nn-O2.json" in line and schema in line
     assert hint in repository.err
+
+
+def test_a_damaged_baseline(repository: Repository) -> None:
+    repository.baseline("small").write_text("{")
+    code, line = repository.gate()
+    assert (code, repository.text) == (2, "")
+    assert line.startswith(f"error: {repository.baseline('small')}: ")
+
+
+def test_an_emulator_that_is_missing(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(repository.folder))
+    code, line = repository.gate()
+    assert code == 3
+    assert line.startswith(f"INCOMPLETE  other.tflite on {PLATFORM} (cmsis-nn, -O2): qemu-system-arm is not installed")
+
+
+def test_a_compiler_that_is_missing(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No point can be identified, so that there is no verdict; what others read is written all the same."""
+
+    def missing() -> None:
+        raise MissingToolError("arm-none-eabi-gcc is not installed", "apt-get install gcc-arm-none-eabi")
+
+    monkeypatch.setattr(toolchain, "arm", missing)
+    code, line = repository.gate("--output", str(repository.folder / "out"))
+    assert (code, repository.text, line) == (3, "", "error: arm-none-eabi-gcc is not installed")
+    written = json.loads((repository.folder / "out" / "verdict.json").read_text())
+    assert (written["exit_code"], written["headline"], written["policy"]["name"]) == (3, line[len("error: ") :], "made")
 
 
 def test_a_baseline_whose_network_is_gone(repository: Repository) -> None:

@@ -17,6 +17,7 @@ import robot
 from harness import bad_frames, baseline, cli, elf, faults, flatbuffer, image, library, realtime, repeats, run, wire
 from harness.errors import HarnessError
 from harness.frames import Frame
+from harness.gate import run as gate
 from harness.model_schema import MODEL
 from harness.paths import data_folder
 from tests.conftest import DIGITS, ROOT
@@ -233,6 +234,15 @@ def test_a_slowed_kernel_fails_regression_and_budgets(
     assert worse and set(worse) <= {"CONV_2D", "DEPTHWISE_CONV_2D"}
     ran = scenario("budgets")
     assert ran.failed == {"digits cmsis-nn instructions"}
+    policy = tmp_path / "policy.toml"
+    policy.write_text('name = "made"\n[[rules]]\nmetric = "layers"\nunit = "instructions"\nallowed_percent = 2\n')
+    verdict = gate.judge(policy, folder, [run(DIGITS, PLATFORM, kernels="cmsis-nn").run_id])
+    assert verdict.exit_code == 1
+    assert re.match(
+        rf"digits\.tflite on {PLATFORM} \(cmsis-nn, -O2\): layer \d (DEPTHWISE_)?CONV_2D \+[\d,]+ instructions .* "
+        r"in harness::cmsis_nn::Eval<.*, load \+",
+        verdict.headline,
+    ), verdict.headline
     assert re.fullmatch(
         r"instructions of digits\.tflite on stm32l496zg \(cmsis-nn, -O2\): [\d,]+ instructions, "
         r"limit at most 260,000 instructions",
