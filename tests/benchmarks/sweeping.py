@@ -4,7 +4,7 @@
 
 The sweep is of single convolutions of 1, 2, 3, ... channels, on a Cortex-M3 and an M4, with both kernel sets: 104
 points. Networks and libraries are made before anything is timed. Every timed sweep begins with a cache that holds
-those alone, so that each point links its firmware, sizes its arena, computes its reference and runs; the repetition
+libraries alone, so that each point links its firmware, sizes its arena, computes its reference and runs; the repetition
 finds every point stored. The efficiency is T(1 job) / (jobs x T(jobs)), from sums over all repeats, whose order
 alternates. The goals are 60 s with two jobs on two cores, an efficiency of 0.9, and 5 s for the repetition, on a
 machine that does nothing else; the load that others put on it meanwhile is printed.
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,17 +28,18 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness.paths import cache_folder
+from harness.zoo import make
+from harness.zoo.networks import spec
+from harness.zoo.recipe import Recipe
 
 FILE = """
 name = "benchmark"
 [axes]
+models = ["*.tflite"]
 platforms = ["mps2-an385", "stm32l496zg"]
 kernels = ["reference", "cmsis-nn"]
-[[networks]]
-name = "conv"
-parameters = {{ channels = {channels} }}
 """
-KEPT = ("libraries", "qemu-plugin", "sources", "zoo")
+KEPT = ("libraries", "qemu-plugin", "sources")
 
 
 class Cost(NamedTuple):
@@ -66,7 +68,7 @@ def run(file: Path, folder: Path, jobs: int) -> Cost:
 
 
 def fresh(folder: Path) -> Path:
-    """A folder with a cache that holds libraries and networks alone."""
+    """A folder with a cache that holds libraries alone."""
     cache = folder / "cache"
     cache.mkdir(parents=True)
     for name in KEPT:
@@ -84,7 +86,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         file = root / "benchmark.toml"
-        file.write_text(FILE.format(channels=list(range(1, options.channels + 1))))
+        file.write_text(FILE)
+        recipes = [Recipe(spec=spec("conv", {"channels": number + 1})) for number in range(options.channels)]
+        for made in make.many(recipes):
+            shutil.copy(made.path, root)
         for kept in KEPT:
             (cache_folder() / kept).mkdir(parents=True, exist_ok=True)
         run(file, fresh(root / "first"), options.jobs)
