@@ -34,24 +34,24 @@ class Metric(NamedTuple):
         return self.unit == TRUTH
 
 
-# The groups of the metrics that sweeps have, too; their units, where a table's heading says it all, in words.
-_GROUPS: dict[str, tuple[Group, str, str]] = {
+# The metrics that sweeps have, too: their group, their unit in words where a sweep's table needs none, what they are.
+_SHARED: dict[str, tuple[Group, str | None, str]] = {
     "instructions": ("counts", "instructions", "executed instructions of one inference"),
     "instructions_per_mac": ("counts", "instructions/MAC", "instructions per multiply-accumulate"),
     "macs": ("network", "MACs", "multiply-accumulates of one inference"),
-    "flash": ("sizes", "B", "program and model"),
-    "ram": ("sizes", "B", "arena, static data and stack"),
-    "arena": ("sizes", "B", "the smallest arena that works"),
-    "stack": ("sizes", "B", "the stack's high-water mark"),
-    "code": ("sizes", "B", "the program without the model"),
-    "model_size": ("network", "B", "the .tflite file"),
+    "flash": ("sizes", None, "program and model"),
+    "ram": ("sizes", None, "arena, static data and stack"),
+    "arena": ("sizes", None, "the smallest arena that works"),
+    "stack": ("sizes", None, "the stack's high-water mark"),
+    "code": ("sizes", None, "the program without the model"),
+    "model_size": ("network", None, "the .tflite file"),
 }
 
 
 def _shared() -> list[Metric]:
     return [
-        Metric(name=name, unit=unit, direction=shared.get(name).direction, group=group, what=what)
-        for name, (group, unit, what) in _GROUPS.items()
+        Metric(name, unit or shared.get(name).unit, shared.get(name).direction, group, what)
+        for name, (group, unit, what) in _SHARED.items()
     ]
 
 
@@ -91,7 +91,7 @@ def value(result: Result, metric: str) -> Value | None:
     """
     if metric in _READERS:
         return _READERS[metric](result)
-    if metric in _GROUPS:
+    if metric in _SHARED:
         found: Value | None = getattr(shared.measured(result), metric)
         return found
     return None

@@ -187,5 +187,8 @@ def schema() -> dict[str, Any]:
         runs[key]["items"]["enum"] = list(known)
     rule = made["$defs"]["Rule"]["properties"]
     rule["metric"]["enum"] = list(METRICS)
+    rule["metric"]["description"] = "\n".join(
+        f"{metric.name} ({metric.unit}): {metric.what}" for metric in METRICS.values()
+    )
     rule["unit"]["enum"] = sorted({metric.unit for metric in METRICS.values()})
     return made
