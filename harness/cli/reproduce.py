@@ -14,7 +14,7 @@ from harness.cli.app import Json, app, print_json, relative
 from harness.errors import BadInputError
 
 if TYPE_CHECKING:
-    from harness.reproduce.heim2021 import Reproduction
+    from harness.reproduce.reproduction import Reproduction
     from harness.sweep.plan import Point, Row
 
 PAPERS = ("heim2021",)
@@ -32,8 +32,8 @@ def _end(number: int, _frame: FrameType | None) -> None:
     raise _Ended(number)
 
 
-@app.command(epilog="Exit codes: 0 the page was made, and every effect has the measured direction; 1 it was made, and "
-             "some have not; 2 usage; 3 counts are missing, and the page says which.")  # fmt: skip
+@app.command(epilog="Exit codes: 0 the page was made, and every effect is reproduced in its direction; 1 it was made, "
+             "and some are not; 2 usage; 3 counts are missing, and the page says which.")  # fmt: skip
 def reproduce(
     paper: Annotated[str, typer.Argument(help="The publication: heim2021.", show_default=False)],
     quick: Annotated[bool, typer.Option("--quick", help="A part of the networks, which the page names.")] = False,
@@ -51,7 +51,7 @@ def reproduce(
     """Run a paper's experiments on emulated boards, and set the counts beside its measurements, as a page."""
     from harness.report.reproduce import closing
     from harness.report.tables import console
-    from harness.reproduce import heim2021
+    from harness.reproduce import reproduction
 
     if paper not in PAPERS:
         raise BadInputError(f"unknown publication {paper!r}", f"one of {', '.join(PAPERS)}")
@@ -61,7 +61,7 @@ def reproduce(
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _end)
     try:
-        done = heim2021.reproduce(_Sweeps(jobs, retry, as_json), quick=quick, folder=output)
+        done = reproduction.reproduce(_Sweeps(jobs, retry, as_json), quick=quick, folder=output)
     except KeyboardInterrupt:
         return _interrupted(signal.SIGINT)
     except _Ended as ended:
@@ -124,7 +124,7 @@ def _summary(done: Reproduction) -> dict[str, Any]:
                 "measured": line.measured,
                 "emulated": line.emulated,
                 "deviation": line.deviation,
-                "same_direction": line.reproduced,
+                "reproduced": line.verdict,
             }
             for line in done.lines
         ],

@@ -10,11 +10,14 @@ from harness.records import Record
 
 # A measured ratio this near to 1 is no effect: repeated builds of one program differ by as much through its layout.
 NOTICEABLE = 0.02
+# An emulated ratio this near to 1 does not reproduce an effect that was measured.
+SEEN = 0.01
 # Where no effect was measured, an emulated one may be this large before the two are said to disagree.
 TOLERATED = 0.05
 
 # "ratio": of two latencies, or of two counts; "share": a layer's part of a whole, 0 to 1; "correlation": of ranks.
 Unit = Literal["ratio", "share", "correlation"]
+Verdict = Literal["yes", "none in both", "opposite", "measured only", "emulated only"]
 
 
 class Line(Record, frozen=True):
@@ -41,16 +44,23 @@ class Line(Record, frozen=True):
         return self.emulated / self.measured - 1 if self.unit == "ratio" else self.emulated - self.measured
 
     @property
-    def reproduced(self) -> bool | None:
-        """Whether the emulated effect has the measured direction; None where it is not judged, or not emulated.
+    def verdict(self) -> Verdict | None:
+        """Whether emulation shows the effect in its measured direction; None where it is not judged, or not emulated.
 
         Where nothing was measured (a ratio within NOTICEABLE of 1), emulation must show next to nothing (TOLERATED).
         """
         if not self.judged or self.emulated is None:
             return None
         if not self.effective:
-            return abs(self.emulated - 1) <= TOLERATED
-        return (self.emulated - 1) * (self.measured - 1) > 0
+            return "none in both" if abs(self.emulated - 1) <= TOLERATED else "emulated only"
+        if abs(self.emulated - 1) <= SEEN:
+            return "measured only"
+        return "yes" if (self.emulated > 1) == (self.measured > 1) else "opposite"
+
+    @property
+    def reproduced(self) -> bool | None:
+        """Whether the verdict is one of agreement; None where there is none."""
+        return None if self.verdict is None else self.verdict in ("yes", "none in both")
 
     @property
     def effective(self) -> bool:
@@ -59,7 +69,11 @@ class Line(Record, frozen=True):
 
 
 class Summary(Record, frozen=True):
-    """The lines of one effect: geometric means, ranges, the median size of the deviations, how many are reproduced."""
+    """The lines of one effect: geometric means, ranges, the median size of the deviations, how many are reproduced.
+
+    ``part`` is how much of the measured effect emulation shows, over the lines that have one: the logarithm of the
+    emulated mean by that of the measured one; 1 is all of it, more is too much, None where nothing was measured.
+    """
 
     effect: str
     lines: int
@@ -70,6 +84,7 @@ class Summary(Record, frozen=True):
     emulated: float | None
     emulated_range: tuple[float, float] | None
     deviation: float | None
+    part: float | None
     reproduced: int
 
 
@@ -92,8 +107,15 @@ def summary(effect: str, lines: Iterable[Line]) -> Summary | None:
         emulated=geometric_mean(emulated) if emulated else None,
         emulated_range=(min(emulated), max(emulated)) if emulated else None,
         deviation=median(deviations) if deviations else None,
+        part=_part([line for line in both if line.effective]),
         reproduced=sum(line.reproduced is True for line in mine),
     )
+
+
+def _part(lines: list[Line]) -> float | None:
+    emulated = sum(math.log(line.emulated) for line in lines if line.emulated is not None)
+    measured = sum(math.log(line.measured) for line in lines)
+    return emulated / measured if measured else None
 
 
 def summaries(lines: Iterable[Line]) -> tuple[Summary, ...]:

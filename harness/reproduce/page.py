@@ -77,11 +77,10 @@ def lines_csv(lines: Iterable[Line]) -> str:
     """Every line as a row; a cell that is missing is empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("figure", "effect", "case", "unit", "measured", "emulated", "deviation", "same_direction"))
+    writer.writerow(("figure", "effect", "case", "unit", "measured", "emulated", "deviation", "reproduced"))
     for line in lines:
         numbers = ("" if value is None else f"{value:.6g}" for value in (line.measured, line.emulated, line.deviation))
-        same = {None: "", True: "yes", False: "no"}[line.reproduced]
-        writer.writerow((line.figure, line.effect, line.case, line.unit, *numbers, same))
+        writer.writerow((line.figure, line.effect, line.case, line.unit, *numbers, line.verdict or ""))
     return text.getvalue()
 
 
@@ -122,11 +121,10 @@ def _number(value: Any, form: str) -> str:
     return NOTHING if value is None or pandas.isna(value) else format(float(value), form)
 
 
-def _same(line: Line) -> str:
-    if line.emulated is None:
+def _verdict(line: Line) -> str:
+    if line.verdict is None:
         return NOTHING
-    return ("yes" if line.reproduced else "**no**") if line.effective else (
-        "none in both" if line.reproduced else "**emulated only**")  # fmt: skip
+    return line.verdict if line.reproduced else f"**{line.verdict}**"
 
 
 def _span(pair: tuple[float, float] | None) -> str:
@@ -163,22 +161,24 @@ def _summaries(items: Sequence[Summary]) -> str:
             ratio(item.measured) + _span(item.measured_range),
             ratio(item.emulated) + _span(item.emulated_range),
             NOTHING if item.deviation is None else f"{100 * item.deviation:.1f} %",
+            NOTHING if item.part is None else f"{100 * item.part:.0f} %",
             f"{item.reproduced} of {item.lines}",
         )
         for item in items
     ]
-    head = ("effect", "measured: mean (range)", "emulated: mean (range)", "median size of deviation", "same direction")
+    head = ("effect", "measured: mean (range)", "emulated: mean (range)", "median size of deviation",
+            "part of the effect", "reproduced")  # fmt: skip
     return table(head, rows)
 
 
 def _opposite(lines: Sequence[Line]) -> str:
     found = [line for line in lines if line.reproduced is False]
     if not found:
-        return "Every effect has the measured direction."
-    said = f"{len(found)} of {sum(line.judged for line in lines)} lines do not agree:"
-    rows = [(line.effect, line.case, ratio(line.measured), ratio(line.emulated), relative(line.deviation))
-            for line in found]  # fmt: skip
-    return f"{said}\n\n" + table(("effect", "case", "measured", "emulated", "deviation"), rows, left=2)
+        return "Every line is reproduced."
+    said = f"{len(found)} of {sum(line.judged for line in lines)} lines are not reproduced:"
+    rows = [(line.effect, line.case, ratio(line.measured), ratio(line.emulated), relative(line.deviation),
+             line.verdict or NOTHING) for line in found]  # fmt: skip
+    return f"{said}\n\n" + table(("effect", "case", "measured", "emulated", "deviation", "reproduced"), rows, left=2)
 
 
 def _ranks(joined: Joined) -> str:
@@ -234,11 +234,11 @@ def _effects(lines: Sequence[Line]) -> list[str]:
 
 def _lines_table(lines: Sequence[Line], effect: str) -> str:
     rows = [
-        (line.case, ratio(line.measured), ratio(line.emulated), relative(line.deviation), _same(line))
+        (line.case, ratio(line.measured), ratio(line.emulated), relative(line.deviation), _verdict(line))
         for line in lines
         if line.effect == effect
     ]
-    return table((effect, "measured", "emulated", "deviation", "same direction"), rows)
+    return table((effect, "measured", "emulated", "deviation", "reproduced"), rows)
 
 
 def _shares(joined: Joined) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.reproduce.lines import NOTICEABLE, TOLERATED
+from harness.reproduce.lines import NOTICEABLE, SEEN, TOLERATED
 
 TITLE = "Measuring what really matters: measured in 2021, emulated here"
 
@@ -28,16 +28,19 @@ convolution, depthwise), and four widths and three kernels of the stacks of conv
 are less steady. Every line is also in [lines.csv](lines.csv)."""
 
 HOLDS = f"""\
-An effect is a ratio of two latencies, or of two counts. A measured ratio within {NOTICEABLE:.0%} of 1 is no
-effect; then an emulated one may be {TOLERATED:.0%} away. Otherwise both must be on the same side of 1. Means
-are geometric, over the lines of an effect."""
+An effect is a ratio of two latencies, or of two counts. Where a measured ratio is more than {NOTICEABLE:.0%} from 1, it
+is reproduced if the emulated one is on the same side of 1, by more than {SEEN:.0%}; else nothing was measured, and the
+emulated ratio may be {TOLERATED:.0%} away. That is the direction; how much of the measured effect is emulated, the
+logarithm of one mean by that of the other, is its part: 100 % is all of it, 200 % a ratio that is squared. Means are
+geometric, over the lines of an effect."""
 
 RANKS = """\
 Spearman's rank correlation of emulated instructions and measured latency, over the layers of the layer sweeps
 on L4: over all of them, which range over five orders of magnitude, and within each kind of layer, where it is
 harder. {wrapped} rows take no part: dense layers of more than 65,535 inputs, which the board's CMSIS-NN cut
 short (`harness/reproduce/heim2021/README.md` says more). Instructions per microsecond say how far one number of
-them would carry: at 80 MHz, 80 would be an instruction each cycle."""
+them would carry. At 80 MHz, 80 would be an instruction each cycle, and the core cannot do more: where there are
+more, the emulated code executes more instructions than the board's did."""
 
 FIGURE_2 = """\
 One inference, -Ofast: float32 without the FPU, with it, int8, int8 with CMSIS-NN, each against the first."""
@@ -61,7 +64,8 @@ choice stands beside instructions against those of the same choice: instructions
 one board as energy does. Between boards they say nothing, as boards differ in power and clock."""
 
 WIDTHS = """\
-Latency of one layer against its width: CMSIS-NN reads weights four at a time, and pays for what is left over."""
+Latency of one layer against its width. CMSIS-NN reads weights four at a time, as words of memory, and has loops
+of their own for what is left over."""
 
 MODULO = """\
 Latency per MAC, and instructions per MAC, of widths that are odd, and of even ones that are no multiple of 4,
@@ -86,8 +90,9 @@ REASONS = """\
   reference kernels.
 - **Cycles per instruction.** A load from flash, a division and a taken branch cost more than an addition; what
   an optimisation removes need not be of average cost. A Cortex-M7 may start two instructions in a cycle.
-- **Memory.** Latency depends on where weights lie in lines of flash and cache; steps of latency that no count
-  shows are of this kind.
+- **Memory.** Where the rows of a matrix are no multiples of 4 bytes long, most of its words are not aligned, and
+  reading such a word costs the core further accesses; it is still one instruction. Latency depends on where weights
+  lie in lines of flash and cache, too. Steps of latency that no count shows are of this kind.
 - **Layers without weights** (QUANTIZE, RESHAPE, SOFTMAX) take microseconds, and the boards' time stamps of
   LeNet are coarser than some of them: a few read 0."""
 

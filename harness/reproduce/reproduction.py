@@ -34,7 +34,7 @@ class Reproduction(Record, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """3: counts are missing; else 1: an effect has not the measured direction; else 0."""
+        """3: counts are missing; else 1: an effect is not reproduced in its direction; else 0."""
         if self.missing:
             return EXIT_NOT_MEASURED
         return EXIT_VERDICT_NO if any(line.reproduced is False for line in self.lines) else EXIT_PASS

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pandas
 import pytest
 from reproduce_frames import proportional
 
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
-from harness.reproduce import compare, heim2021, measured, ranks, sawtooth
+from harness.reproduce import compare, measured, ranks, reproduction, sawtooth
 from harness.reproduce.emulated import Emulated, named
 from harness.reproduce.lines import Line, median, summary
 
@@ -20,22 +21,26 @@ def _line(measured: float, emulated: float | None, judged: bool = True) -> Line:
 
 
 @pytest.mark.parametrize(
-    ("measured", "emulated", "same"),
+    ("measured", "emulated", "verdict"),
     [
-        (3.0, 1.1, True),
-        (3.0, 0.9, False),
-        (0.5, 0.9, True),
-        (0.5, 1.3, False),
-        (1.01, 1.04, True),
-        (1.01, 1.06, False),
-        (0.99, 0.94, False),
+        (3.0, 1.1, "yes"),
+        (3.0, 0.9, "opposite"),
+        (3.0, 1.005, "measured only"),
+        (3.0, 0.995, "measured only"),
+        (0.5, 0.9, "yes"),
+        (0.5, 1.3, "opposite"),
+        (1.01, 1.04, "none in both"),
+        (1.01, 1.06, "emulated only"),
+        (0.99, 0.94, "emulated only"),
         (3.0, None, None),
     ],
 )
 def test_an_effect_is_reproduced_where_it_has_the_measured_direction(
-    measured: float, emulated: float | None, same: bool | None
+    measured: float, emulated: float | None, verdict: str | None
 ) -> None:
-    assert _line(measured, emulated).reproduced is same
+    line = _line(measured, emulated)
+    assert line.verdict == verdict
+    assert line.reproduced is (None if verdict is None else verdict in ("yes", "none in both"))
     assert _line(measured, emulated, judged=False).reproduced is None
 
 
@@ -54,6 +59,10 @@ def test_a_summary_has_geometric_means_and_leaves_out_what_was_not_emulated() ->
     assert found.emulated == pytest.approx(4.0)
     assert (found.measured_range, found.emulated_range) == ((1.0, 8.0), (4.0, 4.0))
     assert found.deviation == pytest.approx(0.75)
+    assert found.part == pytest.approx(1.0)
+    half = summary("FPU", [_line(4.0, 2.0), _line(1.01, 1.05)])
+    assert half is not None
+    assert half.part == pytest.approx(0.5)
     assert summary("nothing", [_line(2.0, 2.0)]) is None
     assert median([1.0, 2.0, 4.0]) == 2.0
 
@@ -137,7 +146,7 @@ def test_networks_are_named_by_their_parameters() -> None:
 
 def _joined(counted: Emulated) -> tuple[compare.Joined, tuple[Line, ...]]:
     joined = compare.join(measured.load(), counted)
-    return joined, heim2021.all_lines(joined, sawtooth.table_4(joined.layers))
+    return joined, reproduction.all_lines(joined, sawtooth.table_4(joined.layers))
 
 
 def test_counts_in_proportion_to_latencies_reproduce_everything() -> None:
@@ -195,10 +204,8 @@ def test_a_point_without_counts_leaves_its_lines_without_them() -> None:
 
 
 def test_exit_codes_say_missing_counts_before_wrong_directions(tmp_path: Any) -> None:
-    made = heim2021.Reproduction(lines=(_line(2.0, 3.0),), ranks=(), points=1, missing=0, page=tmp_path)
+    made = reproduction.Reproduction(lines=(_line(2.0, 3.0),), ranks=(), points=1, missing=0, page=tmp_path)
     assert made.exit_code == EXIT_PASS
     wrong = (_line(2.0, 3.0), _line(2.0, 0.5))
-    assert heim2021.Reproduction(lines=wrong, ranks=(), points=1, missing=0, page=tmp_path).exit_code == EXIT_VERDICT_NO
-    assert (
-        heim2021.Reproduction(lines=wrong, ranks=(), points=1, missing=2, page=tmp_path).exit_code == EXIT_NOT_MEASURED
-    )
+    assert msgspec.structs.replace(made, lines=wrong).exit_code == EXIT_VERDICT_NO
+    assert msgspec.structs.replace(made, lines=wrong, missing=2).exit_code == EXIT_NOT_MEASURED

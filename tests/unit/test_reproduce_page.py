@@ -13,9 +13,9 @@ from reproduce_frames import proportional
 
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, HarnessError
 from harness.report import plots_page
-from harness.reproduce import compare, heim2021, measured, plots, sawtooth
+from harness.reproduce import compare, measured, plots, reproduction, sawtooth
 from harness.reproduce.emulated import Emulated
-from harness.reproduce.heim2021 import Reproduction
+from harness.reproduce.reproduction import Reproduction
 
 PICTURES = ("fig2", "fig2-shares", "fig3", "fig4", "fig5", "fig8", "fig9", "ranks")
 
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def made(folder: Path) -> Reproduction:
-    return heim2021.report(measured.load(), proportional(), quick=False, folder=folder)
+    return reproduction.report(measured.load(), proportional(), quick=False, folder=folder)
 
 
 def test_the_page_and_everything_that_it_shows_are_written(made: Reproduction, folder: Path) -> None:
@@ -65,7 +65,7 @@ def test_counts_in_proportion_pass(made: Reproduction) -> None:
     assert made.exit_code == EXIT_PASS
     assert dict(made.ranks) == {"reference": pytest.approx(1), "cmsis-nn": pytest.approx(1)}
     text = made.page.read_text()
-    assert "Every effect has the measured direction." in text
+    assert "Every line is reproduced." in text
     assert "harness reproduce heim2021`" in text
     assert "--quick" not in text
 
@@ -76,12 +76,12 @@ def test_lines_are_all_in_the_table_for_programs(made: Reproduction, folder: Pat
     assert len(rows) == len(made.lines)
     (row,) = (row for row in rows if row["case"] == "F7 int8 FPU -Os" and row["effect"] == "CMSIS-NN")
     assert float(row["measured"]) == pytest.approx(45.2201 / 9.4109, rel=1e-5)
-    assert row["same_direction"] == "yes"
+    assert row["reproduced"] == "yes"
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_the_same_numbers_make_the_same_files(made: Reproduction, folder: Path, tmp_path: Path) -> None:
-    heim2021.report(measured.load(), proportional(), quick=False, folder=tmp_path)
+    reproduction.report(measured.load(), proportional(), quick=False, folder=tmp_path)
     for name in ("README.md", "lines.csv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     joined = compare.join(measured.load(), proportional())
@@ -95,10 +95,10 @@ def test_what_does_not_agree_is_named(tmp_path: Path) -> None:
     points, layers = proportional()
     fast = (points["network"] == "lenet") & (points["optimisation"] == "-Ofast")
     points.loc[fast, "instructions"] = points.loc[fast, "instructions"] * 5
-    found = heim2021.report(measured.load(), Emulated(points=points, layers=layers), quick=True, folder=tmp_path)
+    found = reproduction.report(measured.load(), Emulated(points=points, layers=layers), quick=True, folder=tmp_path)
     assert found.exit_code == EXIT_VERDICT_NO
     text = found.page.read_text()
-    assert "24 of 111 lines do not agree" in text
+    assert "24 of 111 lines are not reproduced" in text
     assert "| -Ofast over -Os | L4 float32 reference no FPU |" in text
     assert "made with --quick" in text
 
@@ -110,7 +110,7 @@ def test_what_failed_is_named_with_its_reason(tmp_path: Path) -> None:
     points.loc[lost, ["instructions", "output_exact"]] = pandas.NA
     points.loc[lost, "state"], points.loc[lost, "reason"] = "not measured", "the emulator ran out of time"
     gone = (layers["network"] == "heim-conv") & (layers["width"] == 100) & (layers["kernels"] == "reference")
-    found = heim2021.report(
+    found = reproduction.report(
         measured.load(), Emulated(points=points, layers=layers[~gone]), quick=False, folder=tmp_path
     )
     assert found.exit_code == EXIT_NOT_MEASURED
@@ -125,7 +125,7 @@ def test_what_failed_is_named_with_its_reason(tmp_path: Path) -> None:
 def test_outputs_that_are_not_exact_are_counted(tmp_path: Path) -> None:
     points, layers = proportional()
     points.loc[(points["type"] == "float32") & (points["optimisation"] == "-Ofast"), "output_exact"] = False
-    found = heim2021.report(measured.load(), Emulated(points=points, layers=layers), quick=False, folder=tmp_path)
+    found = reproduction.report(measured.load(), Emulated(points=points, layers=layers), quick=False, folder=tmp_path)
     assert found.exit_code == EXIT_PASS
     assert "| float32 | reference | -Ofast | 6 | 0 of 6 |" in found.page.read_text()
 
@@ -134,4 +134,4 @@ def test_outputs_that_are_not_exact_are_counted(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(HarnessError, match="cannot write"):
-        heim2021.report(measured.load(), proportional(), quick=False, folder=tmp_path / "file" / "page")
+        reproduction.report(measured.load(), proportional(), quick=False, folder=tmp_path / "file" / "page")
