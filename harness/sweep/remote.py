@@ -49,6 +49,9 @@ _TITLES = {
     "emulator": "the emulator",
 }
 
+# The harness' modules that decide what a worker measures; commands, reports and the zoo do not.
+_MEASURING = ("*.py", "emulators/*.py", "sweep/*.py")
+
 
 class Parcel(Record, frozen=True):
     """A task with the files that it names, by their paths here; ``code`` is a hash of our own modules."""
@@ -183,10 +186,10 @@ def _parts(task: Task) -> dict[str, Any]:
 
 @functools.cache
 def code_sha256() -> str:
-    """Of the harness' Python modules, as of the first call: an edit does not reach a process that has loaded them."""
+    """Of the modules that measure, as of the first call: an edit does not reach a process that has loaded them."""
     root = Path(harness.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for pattern in _MEASURING for path in root.glob(pattern)):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode())
         digest.update(content)
