@@ -180,12 +180,18 @@ class _Judging:
 
 def _bytes_that_differ(moved: Explanation) -> str:
     """Of the final outputs, which are stored as hexadecimal digits."""
-    mine, theirs = (b"".join(map(bytes.fromhex, item.check.outputs)) for item in (moved.after, moved.before))
+    mine, theirs = (_bytes("".join(item.check.outputs)) for item in (moved.after, moved.before))
     if len(mine) != len(theirs):
         return f"the final outputs are {len(mine)} bytes, {len(theirs)} in the baseline"
     pairs = [(number, old, new) for number, (old, new) in enumerate(zip(theirs, mine, strict=True)) if old != new]
+    if not pairs:
+        return "the same bytes are divided among other outputs"
     number, old, new = pairs[0]
     return f"{len(pairs)} of {len(mine)} bytes of the final outputs differ, the first is byte {number}: {old} -> {new}"
+
+
+def _bytes(digits: str) -> list[str]:
+    return [digits[index : index + 2] for index in range(0, len(digits), 2)]
 
 
 def _both(item: LayerMoved) -> tuple[int, int]:

@@ -104,8 +104,20 @@ def test_one_bit_of_an_output() -> None:
     found = verdict(replaced(plain(), "check", outputs=("80fe",)), plain())
     assert found.exit_code == 1
     assert found.headline.endswith(
-        "the outputs are not the baseline's: 1 of 2 bytes of the final outputs differ, the first is byte 1: 255 -> 254"
+        "the outputs are not the baseline's: 1 of 2 bytes of the final outputs differ, the first is byte 1: ff -> fe"
     )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (("80ff", "00"), "the final outputs are 3 bytes, 2 in the baseline"),
+        (("80", "ff"), "the same bytes are divided among other outputs"),
+        (("zz", "ff"), "1 of 2 bytes of the final outputs differ, the first is byte 0: 80 -> zz"),
+    ],
+)
+def test_outputs_of_another_form(outputs: tuple[str, ...], said: str) -> None:
+    assert said in verdict(replaced(plain(), "check", outputs=outputs), plain()).headline
 
 
 def test_the_first_layer_whose_output_is_another_is_named() -> None:
