@@ -133,6 +133,7 @@ def fine_tune(
         loss = keras.losses.MeanSquaredError()
     trained.compile(optimizer=keras.optimizers.Adam(tuning.learning_rate), loss=loss)
     trained.fit(inputs, targets, batch_size=tuning.batch, epochs=tuning.epochs, callbacks=list(callbacks), verbose=0)
+    _settle(keras, trained, inputs, tuning.batch)
     copy = with_batch(keras, model, model.inputs[0].shape[0])
     copy.set_weights(trained.get_weights())
     return copy
@@ -148,19 +149,34 @@ def mask(array: Array, sparsity: float) -> Array:
 
 def kernels(keras: Any, model: Any) -> list[tuple[str, Any]]:
     """Names of the layers that magnitude pruning prunes, with their kernels as Keras variables, nested models too."""
-    found: list[tuple[str, Any]] = []
     classes: Any = tuple(getattr(keras.layers, name) for name in _KERNELS)
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found += kernels(keras, layer)
-        elif isinstance(layer, classes):
-            found.append((layer.name, layer.kernel))
-    return found
+    return [(layer.name, layer.kernel) for layer in _layers(keras, model) if isinstance(layer, classes)]
 
 
 def zeros(keras: Any, model: Any) -> dict[str, float]:
     """The share of weights that are 0, by layer."""
     return {name: float(np.mean(kernel.numpy() == 0.0)) for name, kernel in kernels(keras, model)}
+
+
+def _layers(keras: Any, model: Any) -> list[Any]:
+    """All layers, those of nested models in their place."""
+    found: list[Any] = []
+    for layer in model.layers:
+        found += _layers(keras, layer) if isinstance(layer, keras.Model) else [layer]
+    return found
+
+
+def _settle(keras: Any, model: Any, inputs: Array, batch: int) -> None:
+    """Set the normalisations' averages to those of the examples.
+
+    They follow so slowly (Keras: 1 % a batch) that after a short fine-tuning they still are the old weights'.
+    """
+    normalisations = [layer for layer in _layers(keras, model) if isinstance(layer, keras.layers.BatchNormalization)]
+    whole = len(inputs) // batch
+    for number in range(max(whole, 1) if normalisations else 0):
+        for layer in normalisations:
+            layer.momentum = number / (number + 1)  # the mean of all batches so far
+        model(inputs[number * batch : (number + 1) * batch], training=True)
 
 
 def _callback(keras: Any, target: float, schedule: Schedule) -> Any:
