@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import hashlib
-import inspect
 import itertools
 import re
 from collections import Counter
@@ -13,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import msgspec
 
-from harness import platforms
+from harness import json_schema, platforms
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
 from harness.library import KERNEL_SETS, OPTIMISATIONS
@@ -357,10 +356,7 @@ def _models(path: Path, sweep: Sweep, taken: set[str]) -> tuple[tuple[str, Path]
 
 def schema() -> dict[str, Any]:
     """The JSON schema of a sweep file, for editors; it lists the values that axes and objectives may have."""
-    made = msgspec.json.schema(Sweep)
-    for part in made["$defs"].values():
-        if "description" in part:  # docstrings are indented up to Python 3.12, and are not from 3.13 on
-            part["description"] = inspect.cleandoc(part["description"])
+    made = json_schema.of(Sweep)
     axes = made["$defs"]["Axes"]["properties"]
     for key, known in (*axis_values().items(), ("platforms", platforms.names())):
         axes[key]["items"]["enum"] = list(known)
