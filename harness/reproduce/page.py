@@ -274,7 +274,8 @@ def _figures(lines: Sequence[Line]) -> list[str]:
         if sizes:
             said += (
                 f" Of {len(mine)} widths, each against the figure's median, emulation deviates by "
-                f"{100 * median(sizes):.1f} % in the middle, {100 * sizes[-1]:.1f} % at most."
+                f"{100 * median(sizes):.1f} % in the middle, {100 * sizes[-1]:.1f} % at most; rank correlation "
+                f"{_number(_rank_correlation(mine), '.3f')}."
             )
         parts += [
             said,
@@ -282,6 +283,15 @@ def _figures(lines: Sequence[Line]) -> list[str]:
             _details(f"All {len(mine)} lines", table(("width", "measured", "emulated", "deviation"), rows)),
         ]
     return parts
+
+
+def _rank_correlation(lines: Sequence[Line]) -> float | None:
+    import pandas
+
+    return ranks.spearman(
+        pandas.Series([line.measured for line in lines]),
+        pandas.Series([line.emulated for line in lines], dtype="Float64"),
+    )
 
 
 def _table_4(rows: Any) -> str:

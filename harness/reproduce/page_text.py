@@ -65,7 +65,7 @@ one board as energy does. Between boards they say nothing, as boards differ in p
 
 WIDTHS = """\
 Latency of one layer against its width. CMSIS-NN reads weights four at a time, as words of memory, and has loops
-of their own for what is left over."""
+of its own for what is left over."""
 
 MODULO = """\
 Latency per MAC, and instructions per MAC, of widths that are odd, and of even ones that are no multiple of 4,
