@@ -9,7 +9,7 @@ import re
 import msgspec
 import numpy as np
 
-from harness import cores, process, tensors
+from harness import cores, git, tensors
 from harness.breakdown import Breakdown, Counter, share
 from harness.elf import Elf
 from harness.errors import HarnessError
@@ -295,14 +295,7 @@ def _git() -> tuple[str | None, bool | None]:
     root = checkout()
     if root is None or not (root / ".git").exists():
         return None, None
-    try:
-        head = process.run(["git", "-C", root, "rev-parse", "HEAD"], time_limit_s=30)
-        status = process.run(["git", "-C", root, "status", "--porcelain"], time_limit_s=30)
-    except FileNotFoundError:
-        return None, None
-    if head.returncode != 0 or status.returncode != 0:
-        return None, None
-    return head.stdout.strip(), bool(status.stdout.strip())
+    return git.state(root)
 
 
 def _run_id(setup: Setup, identity: Identity) -> str:
