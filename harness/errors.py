@@ -35,6 +35,10 @@ class BadInputError(HarnessError):
     exit_code = EXIT_BAD_INPUT
 
 
+class NewerSchemaError(BadInputError):
+    """A file is of a schema that this version does not know, so that a newer one must have written it (exit 2)."""
+
+
 class DoesNotFitError(HarnessError):
     """The network provably exceeds the board's memory, so there is nothing to run (exit 1)."""
 

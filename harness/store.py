@@ -16,7 +16,7 @@ import filelock
 import msgspec
 
 from harness import isa
-from harness.errors import BadInputError, HarnessError
+from harness.errors import BadInputError, HarnessError, NewerSchemaError
 from harness.paths import results_folder
 from harness.records import Record
 from harness.result import SCHEMA, Artifacts, Function, Result
@@ -194,8 +194,10 @@ def decode(content: bytes, name: str) -> Result:
     """
     schema = msgspec.json.decode(content, type=_Schema).schema
     if schema != SCHEMA:
-        hint = "measure it again" if schema in _OLDER_SCHEMAS else "update the harness"
-        raise BadInputError(f"{name}: stored with schema {schema!r}, this version reads {SCHEMA!r}", hint)
+        message = f"{name}: stored with schema {schema!r}, this version reads {SCHEMA!r}"
+        if schema in _OLDER_SCHEMAS:
+            raise BadInputError(message, "measure it again")
+        raise NewerSchemaError(message, "update the harness")
     return msgspec.json.decode(content, type=Result)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli import (  # noqa: F401  (each registers its commands)
+    baseline,
     boards,
     gate,
     plot,

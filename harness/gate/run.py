@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from harness import baseline, platforms, setup, store
+from harness import baseline, platforms, setup
 from harness.errors import BadInputError, HarnessError
 from harness.gate import decide, policy
 from harness.gate import measure as worker
@@ -15,6 +13,7 @@ from harness.gate.judge import Judged
 from harness.gate.measure import Done, Measure, Task, Wanted
 from harness.gate.verdict import FailurePart, Verdict
 from harness.library import Progress, silent
+from harness.records import Record
 from harness.result import Result
 from harness.sweep import measure as sweep_worker
 from harness.sweep.plan import ROW_SCHEMA, Choice, Failure, Point, Row
@@ -48,10 +47,58 @@ def run(
         BadInputError: the policy, a value in it, or a baseline cannot be used (2).
         HarnessError: a tool is missing, a library does not build, results cannot be stored (3).
     """
+    given = load(path)
+    _require_folder(baselines)
+    found = measured(
+        given, jobs=jobs, progress=progress, on_point=on_point, command=command, measure=measure, build=build
+    )
+    judged = [decide.judged(result, baselines, done.accuracy, done.accuracy_reason) for done, result in found.results]
+    return _decide(given, judged, found, baselines)
+
+
+def load(path: Path) -> policy.File:
+    """A policy that lists what to measure.
+
+    Raises:
+        BadInputError: it cannot be read, a value in it cannot be used, or it lists nothing.
+    """
     given = policy.load(path)
     if not given.policy.runs:
-        raise BadInputError(f"{path}: it has no [[runs]] to measure", "add some, or judge stored runs with --run")
-    _require_folder(baselines)
+        raise BadInputError(f"{path}: it has no [[runs]] to measure", "add some, or give stored runs")
+    return given
+
+
+class Measured(Record, frozen=True):
+    """What a policy lists: the outcomes with their results, what has no result and why, and every point's choice."""
+
+    results: tuple[tuple[Done, Result], ...]
+    failures: tuple[FailurePart, ...]
+    choices: tuple[Choice, ...]
+
+    @property
+    def baselines(self) -> frozenset[str]:
+        """The names of the baselines' files of all points, also of those without a result."""
+        return frozenset(
+            (*(baseline.name(result) for _, result in self.results), *(_baseline(item) for item in self.choices))
+        )
+
+
+def measured(
+    given: policy.File,
+    *,
+    jobs: int | None = None,
+    progress: Progress = silent,
+    on_point: OnPoint | None = None,
+    command: tuple[str, ...] = (),
+    measure: Measure = worker.measure,
+    build: Build = sweep_worker.build,
+) -> Measured:
+    """The results of what a policy lists, as ``run`` takes and measures them.
+
+    Raises:
+        BadInputError: a value of the policy cannot be used (2).
+        HarnessError: a tool is missing, a library does not build, results cannot be stored (3).
+    """
     points = worker.wanted(given)
     results = {item.key: found for item in points if item.key is not None and (found := worker.known(item.key))}
     todo = tuple(item for item in points if item.key is not None and item.key not in results)
@@ -65,11 +112,11 @@ def run(
                 results[item.key] = done, result
             else:
                 lost.append(_failure(item.point.choice, done.failure or _gone(done)))
-    judged = [
-        decide.judged(found, baselines, done.accuracy, done.accuracy_reason)
-        for done, found in (results[item.key] for item in points if item.key in results)
-    ]
-    return _decide(given, judged, lost, baselines, [item.point.choice for item in points])
+    return Measured(
+        results=tuple(results[item.key] for item in points if item.key in results),
+        failures=tuple(lost),
+        choices=tuple(item.point.choice for item in points),
+    )
 
 
 def judge(path: Path, baselines: Path, runs: Iterable[str]) -> Verdict:
@@ -80,19 +127,9 @@ def judge(path: Path, baselines: Path, runs: Iterable[str]) -> Verdict:
     """
     given = policy.load(path)
     _require_folder(baselines)
-    judged = [decide.judged(_given(item), baselines) for item in runs]
-    _require_names(judged)
+    judged = [decide.judged(baseline.given(item), baselines) for item in runs]
+    require_names(item.result for item in judged)
     return decide.decide(given, judged)
-
-
-def _given(item: str) -> Result:
-    path = Path(item)
-    try:
-        if not path.is_file():
-            return store.load(item)
-        return store.decode(path.read_bytes(), item)
-    except (OSError, ValueError, msgspec.DecodeError) as error:
-        raise BadInputError(f"{item}: no result: {error}", "harness run --json prints one") from error
 
 
 def _require_folder(baselines: Path) -> None:
@@ -181,14 +218,12 @@ def _label(choice: Choice) -> str:
     return f"{name} on {choice.platform} ({choice.kernels}, {choice.optimisation}{fpu}{emulator})"
 
 
-def _decide(
-    given: policy.File, judged: list[Judged], lost: list[FailurePart], folder: Path, choices: list[Choice]
-) -> Verdict:
-    _require_names(judged)
-    left = decide.unused(folder, {item.baseline_file for item in judged} | {_baseline(item) for item in choices})
+def _decide(given: policy.File, judged: list[Judged], found: Measured, folder: Path) -> Verdict:
+    require_names([item.result for item in judged])
+    left = decide.unused(folder, found.baselines)
     how = given.policy.unused_baselines
     notes = [f"{item.what}: {item.message}" for item in left] if how == "warn" else []
-    return decide.decide(given, judged, [*lost, *(left if how == "fail" else ())], notes)
+    return decide.decide(given, judged, [*found.failures, *(left if how == "fail" else ())], notes)
 
 
 def _baseline(choice: Choice) -> str:
@@ -197,13 +232,17 @@ def _baseline(choice: Choice) -> str:
     return baseline.file_name(Path(choice.model).name, choice.platform, choice.kernels, choice.optimisation, fpu)
 
 
-def _require_names(judged: list[Judged]) -> None:
-    """Each run needs a baseline of its own; one network on several emulators is the same run."""
+def require_names(results: Iterable[Result]) -> None:
+    """Each run needs a baseline of its own; one network on several emulators is the same run.
+
+    Raises:
+        BadInputError: two networks would have the same.
+    """
     networks: dict[str, str] = {}
-    for item in judged:
-        sha256 = item.result.model.sha256
-        if networks.setdefault(item.baseline_file, sha256) != sha256:
+    for result in results:
+        name, sha256 = baseline.name(result), result.model.sha256
+        if networks.setdefault(name, sha256) != sha256:
             raise BadInputError(
-                f"two networks of the name {item.result.model.file} would have the baseline {item.baseline_file}",
-                "give the files of a policy different names",
+                f"two networks of the name {result.model.file} would have the baseline {name}",
+                "give the files different names",
             )

@@ -58,6 +58,9 @@ class Choosing(Keywords):
 
     @keyword
     @said_by_the_harness
-    def store_baseline(self, result: Result, folder: Path) -> Path:
-        """Makes this result the baseline of runs like it, and returns the file. No suite of the harness does that."""
-        return baseline.save(result, folder)
+    def store_baseline(self, result: Result, folder: Path, reason: str | None = None) -> Path:
+        """Makes this result the baseline of runs like it, and returns the file. No suite of the harness does that.
+
+        The reason is stored with it.
+        """
+        return baseline.save(result, folder, reason)

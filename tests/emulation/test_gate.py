@@ -77,10 +77,10 @@ class Repository:
         self.policy.write_text(text + more)
 
     def edit(self, name: str, change: Callable[[Any], None]) -> None:
-        """Edit a baseline, as JSON."""
+        """Edit the result in a baseline, as JSON."""
         path = self.baseline(name)
         content = json.loads(path.read_text())
-        change(content)
+        change(content["result"])
         path.write_text(json.dumps(content))
 
 
