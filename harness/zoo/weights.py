@@ -10,25 +10,38 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.errors import BadInputError
+from harness.zoo.convert import random_samples
 
 Array = npt.NDArray[Any]
 
 # The field "description" in the table Model of TFLite's schema, counted from 0.
 _DESCRIPTION = 3
+_SAMPLES = 16
 
 
 def randomise(model: Any, seed: int) -> None:
     """Give a Keras model weights that keep activations spread through all of its layers, with every bias set.
 
-    Kernels are normal with a variance of 2 by the number of inputs of an output (He et al. 2015). Biases and
-    normalisations are not left at 0 and 1: the converter drops a bias of zeros, and the kernel would not be the one
-    that a trained network runs.
+    The model takes batches of any size.
+
+    Kernels are normal with a variance of 2 by the number of inputs of an output (He et al. 2015). Biases are not left
+    at 0: the converter drops a bias of zeros, and the kernel would not be the one that a trained network runs.
+    Normalisations get the mean and variance that random inputs have there, as training gives them: in deep networks all
+    inputs would end in the same output else.
     """
     generator = np.random.default_rng(seed)
     for layer in model.layers:
         for variable in layer.weights:
             shape = tuple(variable.shape)
             variable.assign(_values(generator, type(layer).__name__, variable.name, shape).astype(np.float32))
+    normalisations = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
+    momenta = [layer.momentum for layer in normalisations]
+    for layer in normalisations:
+        layer.momentum = 0.0  # what is seen next replaces what was seen before
+    samples = random_samples([tuple(model.inputs[0].shape[1:])], _SAMPLES, seed)
+    model(np.stack([sample for (sample,) in samples]), training=True)
+    for layer, momentum in zip(normalisations, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _values(generator: np.random.Generator, layer: str, variable: str, shape: tuple[int, ...]) -> Array:
