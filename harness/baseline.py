@@ -9,10 +9,11 @@ import importlib.metadata
 import math
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from harness import git, store
+from harness import git, json_schema, store
 from harness.errors import BadInputError, HarnessError, NewerSchemaError
 from harness.gate import comparability, metrics
 from harness.gate.judge import Judged, judge_one
@@ -71,6 +72,11 @@ class Baseline(Record, frozen=True):
     def to_json(self) -> bytes:
         """Indented JSON with a final newline."""
         return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a stored baseline."""
+    return json_schema.of(Baseline)
 
 
 class _Schema(msgspec.Struct):

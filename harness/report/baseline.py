@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -126,7 +127,7 @@ def _lines(provenance: Provenance) -> list[str]:
         f"made: {provenance.created} by tflm-harness {provenance.harness_version}, {commit}",
     ]
     if provenance.command:
-        lines.append(f"command: {' '.join(provenance.command)}")
+        lines.append(f"command: {shlex.join(provenance.command)}")
     if provenance.replaced is not None:
         lines.append(f"replaced: {provenance.replaced.run_id}, whose totals were")
     return lines

@@ -200,6 +200,12 @@ def test_the_committed_baselines_say_why_they_are_there() -> None:
         assert baseline.name(found.result) == path.name
 
 
+def test_the_committed_schema_is_that_of_the_records() -> None:
+    path = Path(__file__).parents[2] / "results" / "schema" / "baseline-1.json"
+    made = json.loads(json.dumps(baseline.schema()))
+    assert made == json.loads(path.read_text()), "write harness.baseline.schema() there, if it only grew"
+
+
 # --- commands --------------------------------------------------------------------------------------------------------
 
 POLICY = """
