@@ -38,7 +38,8 @@ RANKS = """\
 Spearman's rank correlation of emulated instructions and measured latency, over the layers of the layer sweeps
 on L4: over all of them, which range over five orders of magnitude, and within each kind of layer, where it is
 harder. {wrapped} rows take no part: dense layers of more than 65,535 inputs, which the board's CMSIS-NN cut
-short (`harness/reproduce/heim2021/README.md` says more). Instructions per microsecond say how far one number of
+short (`harness/reproduce/heim2021/README.md` says more). Where layers of a kind are all of one size, as SOFTMAX is,
+their ranks are those of noise, or there are none ("-"). Instructions per microsecond say how far one number of
 them would carry. At 80 MHz, 80 would be an instruction each cycle, and the core cannot do more: where there are
 more, the emulated code executes more instructions than the board's did."""
 

@@ -18,6 +18,7 @@ _BOARD_COLOURS = dict(zip(BOARDS, (BLUE, ORANGE, GREEN), strict=True))
 _MEASURED = "measured latency"
 _EMULATED = "emulated instructions"
 _SUBSETS = (("multiple of 4", BLUE, "o"), ("even", GREEN, "s"), ("odd", VERMILION, "x"))
+_LABELS = {"even": "even, no multiple of 4"}
 
 
 def draw(joined: Joined) -> dict[str, Drawing]:
@@ -63,7 +64,7 @@ def steps(joined: Joined) -> Drawing:
                     value + 0.02, place + offset, said, va="center", size=8, color=GREY, clip_on=True, in_layout=False
                 )
         axes.set_title(board)
-        axes.set_xlim(0, 1.32)
+        axes.set_xlim(0, 1.45)
         axes.set_xlabel("of float32 without FPU")
         axes.set_yticks(range(len(STEPS)), list(STEPS))
     panels[0].invert_yaxis()
@@ -163,7 +164,7 @@ def widths(joined: Joined, figure: Figure) -> Drawing:
         for name, colour, marker in _SUBSETS:
             mine = rows[[_kind(width) == name for width in rows["width"]]]
             axes.plot(mine["width"].astype(float), mine[column].astype(float) / divisor, marker, color=colour,
-                      markersize=4, label=name)  # fmt: skip
+                      markersize=4, label=_LABELS.get(name, name))  # fmt: skip
         axes.set_xlabel(figure.width)
         axes.set_ylabel(label)
         axes.grid(True)
