@@ -1,6 +1,7 @@
 """The four reference networks of MLPerf Tiny: keyword spotting, anomaly detection, visual wake words, image classes.
 
-Written after the benchmark's description; with default parameters their MACs are those of its reference models.
+Written after the benchmark's description; with default parameters their MACs are those of its reference models, and
+dense layers have one scale for all weights, as there.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ NETWORKS = (
         parameters=(WIDTH, _blocks(4, 16, "depthwise-separable blocks")),
         input_shape=lambda _values: (49, 10, 1),
         build=_kws,
+        per_channel_dense=False,
         untrainable="its data (Speech Commands) comes with no package",
     ),
     Network(
@@ -128,6 +130,7 @@ NETWORKS = (
         ),
         input_shape=lambda _values: (640,),
         build=_ad,
+        per_channel_dense=False,
         untrainable="its data (ToyADMOS) comes with no package",
     ),
     Network(
@@ -142,6 +145,7 @@ NETWORKS = (
         ),
         input_shape=lambda values: (values["size"], values["size"], 3),
         build=_vww,
+        per_channel_dense=False,
         untrainable="its data (COCO) comes with no package",
     ),
     Network(
@@ -151,6 +155,7 @@ NETWORKS = (
         parameters=(WIDTH, _blocks(1, 8, "residual blocks of a stage")),
         input_shape=lambda _values: (32, 32, 3),
         build=_ic,
+        per_channel_dense=False,
         dataset="cifar10",
         training=Training(epochs=60, batch=128, label_smoothing=0.0),
     ),
