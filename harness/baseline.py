@@ -231,14 +231,14 @@ def write(result: Result, folder: Path, said: Provenance) -> Path:
 
 
 def totals() -> tuple[metrics.Metric, ...]:
-    """The metrics that have a number a run in a result."""
-    groups = ("counts", "sizes", "network")
+    """The metrics that are a number a run, and that a result may have."""
+    groups = ("counts", "sizes", "network", "estimates")
     return tuple(item for item in METRICS.values() if item.group in groups and not item.each_layer)
 
 
 def changes(before: Result, after: Result) -> tuple[Change, ...]:
-    """Every total of two results, also where it did not change."""
-    return tuple(
+    """Every total that one of both has, also where it did not change."""
+    found = (
         Change(
             metric=item.name,
             unit=item.unit,
@@ -247,6 +247,7 @@ def changes(before: Result, after: Result) -> tuple[Change, ...]:
         )
         for item in totals()
     )
+    return tuple(item for item in found if item.before is not None or item.after is not None)
 
 
 def incomparable(result: Result, baseline: Result) -> str | None:

@@ -1,0 +1,251 @@
+"""Two results side by side: every total, layer, function, instruction class and part of memory, the worst first.
+
+Nothing is judged. What makes numbers incomparable is named, and the numbers are shown still.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import baseline, explain, json_schema
+from harness.errors import BadInputError
+from harness.explain import Explanation, LayerMoved, Moved
+from harness.gate import comparability
+from harness.gate.metrics import Value
+from harness.records import Record
+from harness.result import Result
+
+SCHEMA = "tflm-harness/comparison/1"
+
+
+class Side(Record, frozen=True):
+    """One of both results: what it is of."""
+
+    run_id: str
+    model: str
+    model_sha256: str
+    platform: str
+    kernels: str
+    optimisation: str
+    fpu: str | None
+    emulator: str
+
+    @property
+    def label(self) -> str:
+        """In one line."""
+        emulator = "" if self.emulator == "qemu" else f", {self.emulator}"
+        fpu = "" if self.fpu else ", no FPU"
+        return f"{self.model} on {self.platform} ({self.kernels}, {self.optimisation}{fpu}{emulator})"
+
+
+class Differs(Record, frozen=True):
+    """Something that decides numbers is another; ``metrics``: those that cannot be compared for it, sorted."""
+
+    what: str
+    before: str
+    after: str
+    metrics: tuple[str, ...]
+
+
+class Total(Record, frozen=True):
+    """A metric of both, None where a result has no value of it.
+
+    ``change_percent`` is in per cent of ``before``, None where that is 0. ``comparable``: nothing that differs makes it
+    incomparable.
+    """
+
+    metric: str
+    unit: str
+    before: Value | None
+    after: Value | None
+    change: int | float | None
+    change_percent: float | None
+    comparable: bool
+
+
+class Part(Record, frozen=True):
+    """Something counted before and after: 0 where it was not executed, or not there."""
+
+    name: str
+    before: int
+    after: int
+    change: int
+
+
+class LayerPart(Record, frozen=True):
+    """A layer of both, or of one: then index, shape and instructions of the other are None.
+
+    Functions and classes are those that moved, the largest change first; None where an emulator did not tell them
+    apart, or only one has the layer. ``outputs_equal`` is None where only one has it.
+    """
+
+    op: str
+    index_before: int | None
+    index_after: int | None
+    shape_before: tuple[int, ...] | None
+    shape_after: tuple[int, ...] | None
+    before: int | None
+    after: int | None
+    change: int
+    functions: tuple[Part, ...] | None
+    classes: tuple[Part, ...] | None
+    outputs_equal: bool | None
+
+
+class Compared(Record, frozen=True):
+    """Two results side by side. ``layers`` are all, the one that grew most first, the one that shrank most last.
+
+    ``functions`` and ``classes`` are those of the whole inference that moved, the largest change first, None where an
+    emulator did not tell them apart; ``memory`` has every part of flash and RAM, in bytes. ``same_operators``: both
+    have the same operators in order. ``outputs_equal``: the final outputs are the same bytes.
+    """
+
+    schema: str
+    before: Side
+    after: Side
+    differs: tuple[Differs, ...]
+    totals: tuple[Total, ...]
+    memory: tuple[Part, ...]
+    layers: tuple[LayerPart, ...]
+    overhead: Part
+    functions: tuple[Part, ...] | None
+    classes: tuple[Part, ...] | None
+    same_operators: bool
+    outputs_equal: bool
+
+
+def compare(before: Result, after: Result) -> Compared:
+    """Two results, whatever they are of."""
+    moved = explain.difference(before, after)
+    found = comparability.differences(after, before)
+    blocked = frozenset[str]().union(*(item.metrics for item in found))
+    return Compared(
+        schema=SCHEMA,
+        before=_side(before),
+        after=_side(after),
+        differs=tuple(
+            Differs(what=item.what, before=item.theirs, after=item.mine, metrics=tuple(sorted(item.metrics)))
+            for item in found
+        ),
+        totals=tuple(_total(change, change.metric not in blocked) for change in baseline.changes(before, after)),
+        memory=_parts(moved.memory),
+        layers=_layers(moved),
+        overhead=_part(moved.overhead),
+        functions=None if moved.functions is None else _parts(moved.functions),
+        classes=None if moved.classes is None else _parts(moved.classes),
+        same_operators=moved.same_operators,
+        outputs_equal=moved.outputs_equal,
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a comparison."""
+    return json_schema.of(Compared)
+
+
+def _side(result: Result) -> Side:
+    return Side(
+        run_id=result.run_id,
+        model=result.model.file,
+        model_sha256=result.model.sha256,
+        platform=result.platform,
+        kernels=result.kernels,
+        optimisation=result.optimisation,
+        fpu=result.fpu,
+        emulator=result.emulator,
+    )
+
+
+def _total(change: baseline.Change, comparable: bool) -> Total:
+    by = percent = None
+    if change.before is not None and change.after is not None:
+        by = change.after - change.before
+        percent = None if not change.before else 100 * by / change.before
+    return Total(
+        metric=change.metric,
+        unit=change.unit,
+        before=change.before,
+        after=change.after,
+        change=round(by, 4) if isinstance(by, float) else by,
+        change_percent=percent,
+        comparable=comparable,
+    )
+
+
+def _part(moved: Moved) -> Part:
+    return Part(name=moved.name, before=moved.before, after=moved.after, change=moved.change)
+
+
+def _parts(items: Sequence[Moved]) -> tuple[Part, ...]:
+    return tuple(_part(item) for item in items)
+
+
+def _layers(moved: Explanation) -> tuple[LayerPart, ...]:
+    return tuple(_layer(item) for item in sorted(moved.layers, key=lambda item: -item.change))
+
+
+def _layer(item: LayerMoved) -> LayerPart:
+    before, after = item.before, item.after
+    return LayerPart(
+        op=item.layer.op,
+        index_before=None if before is None else before.index,
+        index_after=None if after is None else after.index,
+        shape_before=None if before is None else before.output_shape,
+        shape_after=None if after is None else after.output_shape,
+        before=None if before is None else before.instructions,
+        after=None if after is None else after.instructions,
+        change=item.change,
+        functions=None if item.functions is None else _parts(item.functions),
+        classes=None if item.classes is None else _parts(item.classes),
+        outputs_equal=item.outputs_equal,
+    )
+
+
+# --- what is given ---------------------------------------------------------------------------------------------------
+
+
+def find(item: str) -> Result:
+    """A result by what a user gives: a stored run, a file of a result or a baseline, or a sweep's point.
+
+    A point is SWEEP:POINT, where POINT is the beginning of its identity or words that its label has, "rp2040 -O2" for
+    example; its run must be stored still.
+
+    Raises:
+        BadInputError: it is none of these, several, or cannot be read.
+    """
+    sweep, colon, wanted = item.partition(":")
+    if colon and not Path(item).exists():
+        from harness.sweep import points
+
+        if sweep in points.names():
+            return _of_sweep(sweep, wanted)
+    return baseline.given(item)
+
+
+def _of_sweep(sweep: str, wanted: str) -> Result:
+    from harness import store
+    from harness.sweep import points
+
+    plan, rows = points.read_plan(sweep), points.read(sweep)
+    known = [item for item in plan.points if item.identity is not None]
+    words = wanted.split()
+    matches = [item for item in known if wanted and (item.identity or "").startswith(wanted)] or [
+        item for item in known if words and all(word in item.choice.label.split() for word in words)
+    ] or [item for item in known if words and all(word in item.choice.label for word in words)]  # fmt: skip
+    if len(matches) != 1:
+        what = f"{len(matches)} points match" if matches else "no point matches"
+        example = (matches or known)[:1]
+        hint = f"for example {sweep}:{example[0].identity} ({example[0].choice.label})" if example else None
+        raise BadInputError(f"{sweep}:{wanted}: {what}", hint)
+    row = rows.get(matches[0].identity or "")
+    if row is None or row.run_id is None:
+        raise BadInputError(f"{sweep}:{wanted}: that point is not measured", "harness sweep FILE measures it")
+    try:
+        return store.load(str(store.runs_folder() / row.run_id))
+    except BadInputError as error:
+        raise BadInputError(
+            f"{sweep}:{wanted}: its stored run cannot be read: {error.message}",
+            "harness run with its options measures it again",
+        ) from error
