@@ -12,7 +12,7 @@ import msgspec
 from harness import cores
 from harness.errors import BadInputError
 from harness.paths import data_folder
-from harness.records import Machine, Platform, Region, Uart
+from harness.records import FlashInterface, Lines, Machine, Platform, Region, Uart
 
 UART_KINDS = (
     "cmsdk",
@@ -28,6 +28,9 @@ _KIB = 1024
 _ADDRESS_SPACE = 1 << 32
 _ALIGNMENT = 1024
 _VECTORS_ALIGNMENT = 256  # a vector table of up to 64 entries is aligned to its size
+_LINE_BYTES = (4, 8, 16, 32, 64)
+_MOST_LINES = 32768
+_INTERFACE = ("read_bytes", "prefetch", "instructions")  # what makes a flash interface; "data" may be one with the last
 _INTERRUPTS = 496  # the most that an NVIC takes
 
 
@@ -49,8 +52,18 @@ class _Ram(_Table, kw_only=True):
     size_kib: int
 
 
+class _Lines(_Table, kw_only=True):
+    line_bytes: int
+    lines: int
+    ways: int
+
+
 class _Flash(_Ram, kw_only=True):
     wait_states: int | None = None
+    read_bytes: int | None = None
+    prefetch: bool | None = None
+    instructions: _Lines | None = None
+    data: _Lines | None = None
 
 
 class _Console(_Table, kw_only=True):
@@ -71,6 +84,7 @@ class _Sources(_Table, kw_only=True):
     ram: str
     console: str
     wait_states: str | None = None
+    flash_interface: str | None = None
     machine: str | None = None
 
 
@@ -163,12 +177,30 @@ def _load_alone(root: Path, name: str) -> Platform:
         flash=flash,
         ram=ram,
         wait_states=file.flash.wait_states,
+        flash_interface=_interface(file.flash),
         machines=file.stand_ins if machine.qemu is None else (name, *file.stand_ins),
         machine=machine,
         sources={key: text for key, text in msgspec.structs.asdict(file.sources).items() if text is not None},
         notes=file.notes,
         sha256=hashlib.sha256(data).hexdigest(),
     )
+
+
+def _interface(flash: _Flash) -> FlashInterface | None:
+    """What was checked already; None where the file does not describe it."""
+    if flash.wait_states is None or flash.read_bytes is None or flash.prefetch is None or flash.instructions is None:
+        return None
+    return FlashInterface(
+        wait_states=flash.wait_states,
+        read_bytes=flash.read_bytes,
+        prefetch=flash.prefetch,
+        instructions=_lines(flash.instructions),
+        data=None if flash.data is None else _lines(flash.data),
+    )
+
+
+def _lines(table: _Lines) -> Lines:
+    return Lines(line_bytes=table.line_bytes, lines=table.lines, ways=table.ways)
 
 
 def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn:
@@ -196,6 +228,24 @@ def _check(path: Path, file: _File) -> None:
     _check_vectors(path, file)
     _check_console(path, file)
     _check_sources(path, file)
+    _check_interface(path, file.flash)
+
+
+def _check_interface(path: Path, flash: _Flash) -> None:
+    """The flash interface is described as a whole, or not at all."""
+    if any(getattr(flash, key) is not None for key in (*_INTERFACE, "data")):
+        for key in (*_INTERFACE, "wait_states"):
+            if getattr(flash, key) is None:
+                _refuse(path, f"flash.{key}", "is missing", "what describes the flash interface is given as a whole")
+    for key, lines in (("instructions", flash.instructions), ("data", flash.data)):
+        if lines is None or flash.read_bytes is None:
+            continue
+        if lines.line_bytes not in _LINE_BYTES:
+            _refuse(path, f"flash.{key}.line_bytes", f"{lines.line_bytes} is not one of {_LINE_BYTES}")
+        if flash.read_bytes <= 0 or lines.line_bytes % flash.read_bytes:
+            _refuse(path, "flash.read_bytes", f"{flash.read_bytes} does not divide lines of {lines.line_bytes} bytes")
+        if not 1 <= lines.ways <= lines.lines <= _MOST_LINES or lines.lines % lines.ways:
+            _refuse(path, f"flash.{key}", f"{lines.lines} lines cannot be in sets of {lines.ways}")
 
 
 def _check_cpu(path: Path, cpu: _Cpu) -> None:
@@ -261,6 +311,7 @@ def _check_sources(path: Path, file: _File) -> None:
         ("ram", True),
         ("console", True),
         ("wait_states", file.flash.wait_states is not None),
+        ("flash_interface", any(getattr(file.flash, key) is not None for key in (*_INTERFACE, "data"))),
         ("machine", file.machine is not None),
     ):
         text: str | None = getattr(file.sources, key)

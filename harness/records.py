@@ -123,6 +123,28 @@ class Machine(Record, frozen=True):
     uart: Uart
 
 
+class Lines(Record, frozen=True):
+    """A store of lines of the flash, a cache or a buffer: lines of ``line_bytes`` in sets of ``ways``."""
+
+    line_bytes: int
+    lines: int
+    ways: int
+
+
+class FlashInterface(Record, frozen=True):
+    """How the core reads the flash that its program and constants lie in, as far as the cost model knows it.
+
+    ``read_bytes`` is what one access brings, after ``wait_states``; ``data`` None: instructions and data share a store.
+    ``prefetch``: whether the line behind the one that is executed is fetched ahead.
+    """
+
+    wait_states: int
+    read_bytes: int
+    prefetch: bool
+    instructions: Lines
+    data: Lines | None
+
+
 class Platform(Record, frozen=True):
     """A board or an emulator's machine, as its platform.toml says.
 
@@ -130,6 +152,7 @@ class Platform(Record, frozen=True):
     piece for data, arena and stack; ``wait_states`` are those of the flash at ``clock_hz``, None where no source was
     found. ``machine`` is the platform itself as something to link for. ``machines`` names the platforms of kind
     "machine" that may run its firmware on QEMU, the preferred one first (a machine names itself first).
+    ``flash_interface`` is None where no source was found.
     """
 
     name: str
@@ -143,6 +166,7 @@ class Platform(Record, frozen=True):
     flash: Region
     ram: Region
     wait_states: int | None
+    flash_interface: FlashInterface | None
     machines: tuple[str, ...]
     machine: Machine
     sources: dict[str, str]
@@ -160,7 +184,8 @@ class Job(Record, frozen=True):
     None: nothing is counted, and the machine's timers go by what is executed alone, never by the host's clock.
     The run ends before the instruction at ``end_address`` is executed, or, once the UART is quiet, when one of
     ``stop_texts`` is on it, or after ``instruction_limit`` instructions, which not every emulator offers. ``uart_log``
-    and ``work`` (an existing folder for the run's own files) are overwritten.
+    and ``work`` (an existing folder for the run's own files) are overwritten. ``watch`` asks for more than counts,
+    which QEMU alone offers.
     """
 
     elf: Path
@@ -172,17 +197,43 @@ class Job(Record, frozen=True):
     work: Path
     stop_texts: tuple[bytes, ...] = ()
     instruction_limit: int | None = None
+    watch: Watch | None = None
+
+
+class Watch(Record, frozen=True):
+    """What to record besides the counts: edges, and lines of the flash where an interface is given."""
+
+    flash: Region
+    interface: FlashInterface | None
+
+
+class FlashUse(Record, frozen=True):
+    """Lines of the flash in a segment, as simulated.
+
+    ``fetched``: instruction lines that the code went to from another one; ``jump_misses`` and ``onward_misses``: those
+    of them that had to be read, by whether they lie directly behind the line before. ``loads``: accesses of loads to
+    the flash; ``load_misses``: data lines that had to be read for them.
+    """
+
+    fetched: int
+    jump_misses: int
+    onward_misses: int
+    loads: int
+    load_misses: int
 
 
 class Segment(Record, frozen=True, eq=False):
     """What ran between two marks: executed instructions, and an int64 array of the entries of each block of the trace.
 
     ``instructions`` is the sum of entries x the blocks' instructions. ``executions`` is empty where the emulator counts
-    instructions only.
+    instructions only. ``taken`` says how often each block was left to somewhere else than its end; it and ``flash`` are
+    None unless the job asked for them.
     """
 
     instructions: int
     executions: IntArray
+    taken: IntArray | None = None
+    flash: FlashUse | None = None
 
 
 class EmulatorInfo(Record, frozen=True):

@@ -12,6 +12,9 @@
  * Arguments: out=FILE  mark=ADDRESS  [end=ADDRESS]   (numbers as strtoull reads them, no Thumb bit)
  *            live=on   FILE is a pipe: each segment is written as soon as it ends, and QEMU ends when the reader does
  *            probe=on  QEMU exits with 0 at once: it accepts this plugin
+ *            edges=on  also counts how often each block was left to somewhere else than its end
+ *            flash=ORIGIN:BYTES  code=SHIFT:LINES:WAYS  data=SHIFT:LINES:WAYS (or data=code)
+ *                      also counts lines of the flash that are fetched and missed (flash_lines.h); needs edges=on
  * The format of FILE is described in counts.py.
  *
  * How it counts. Each translated block gets one inline add at its start, so a block counts once per entry, before its
@@ -19,6 +22,11 @@
  * counted by the mark's callback, after the cut, so it belongs to the new segment. QEMU takes interrupts between blocks
  * and ends a block at SVC, UDF, BKPT and WFI, which count as one each. Not exact: a block that is left early by a fault
  * in its middle (a load or store without access, a trapped division by zero) counts in full.
+ *
+ * Edges and lines take a callback per block and per load, so they are off unless asked for. The lines of a block count
+ * as fetched when it is entered, its loads when they are executed. QEMU takes the halfword behind a page's last
+ * instruction for a part of it (see block_end): no branch is concerned, so that edges are exact. An interrupt, and
+ * QEMU 10.0's way around device accesses, count as an edge.
  *
  * Device accesses. QEMU 10.0 (7.2 does not) abandons a block before an access to a device in its middle, runs the one
  * instruction alone in a block that plugins may instrument for memory accesses only, and goes on in a new block, which
@@ -39,6 +47,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "flash_lines.h"
 
 /* ---- QEMU's plugin interface ------------------------------------------------------------------------------------- */
 
@@ -67,6 +77,10 @@ enum { MEMORY_READ_AND_WRITE = 3 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), int, void *);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, void (*)(unsigned, uint32_t, uint64_t, void *), int,
+                                      int, void *);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
@@ -225,9 +239,78 @@ static void watch_single(struct qemu_plugin_tb *tb) {
   count_accesses(insn, &single_accesses, index);
 }
 
+/* ---- edges, and lines of the flash: what a block does when it is entered ------------------------------------------ */
+
+enum { PAGE = 1024 };
+
+typedef struct {
+  uint64_t start, end, other_end; /* it goes on at one of both ends, or was left by a branch */
+  int64_t first_line, last_line;
+  uint64_t *taken; /* of the part that the block is left from */
+} visit_t;
+
+static bool edges, flash_known;
+static uint64_t **taken_chunks; /* times that block i was left by a branch, since the last cut */
+static size_t taken_used;
+static const visit_t *last_visit;
+
+static uint64_t *taken_of(size_t index) {
+  while (taken_used <= index / CHUNK) {
+    taken_chunks = grown(taken_chunks, (taken_used + 1) * sizeof *taken_chunks);
+    taken_chunks[taken_used] = calloc(CHUNK, sizeof(uint64_t));
+    if (!taken_chunks[taken_used++]) die("memory");
+  }
+  return &taken_chunks[index / CHUNK][index % CHUNK];
+}
+
+static void at_block(unsigned vcpu, void *user) {
+  (void)vcpu;
+  const visit_t *now = user;
+  if (last_visit && now->start != last_visit->end && now->start != last_visit->other_end) *last_visit->taken += 1;
+  last_visit = now;
+  fetch_lines(now->first_line, now->last_line);
+}
+
+/* QEMU 7.2 gives stores to those who ask for loads alone. Nothing is stored to the flash, so that all are taken. */
+static void at_access(unsigned vcpu, uint32_t info, uint64_t address, void *user) {
+  (void)vcpu, (void)info, (void)user;
+  load_from(address);
+}
+
+/* Behind the last instruction. Where that one is no branch and ends two bytes before a page, QEMU has looked at the next
+ * halfword too and counts it in: its end is then one of two addresses. */
+static void block_end(const struct qemu_plugin_insn *last, visit_t *visit) {
+  uint64_t address = qemu_plugin_insn_vaddr(last);
+  size_t size = qemu_plugin_insn_size(last);
+  visit->end = address + (size > 4 ? 4 : size);
+  visit->other_end = address % PAGE == PAGE - 4 && size == 4 ? address + 2 : visit->end;
+}
+
+static void watch_block(struct qemu_plugin_tb *tb, size_t left_from) {
+  size_t length = qemu_plugin_tb_n_insns(tb);
+  visit_t *visit = grown(NULL, sizeof *visit);
+  visit->start = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
+  block_end(qemu_plugin_tb_get_insn(tb, length - 1), visit);
+  visit->taken = taken_of(left_from);
+  lines_between(flash_known ? visit->start : visit->end, visit->end, &visit->first_line, &visit->last_line);
+  qemu_plugin_register_vcpu_tb_exec_cb(tb, at_block, CALLBACK_NO_REGISTERS, visit);
+  if (!flash_known) return;
+  for (size_t i = 0; i < length; i++) {
+    struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+    qemu_plugin_register_vcpu_mem_cb(insn, at_access, CALLBACK_NO_REGISTERS, MEMORY_READ_AND_WRITE, NULL);
+  }
+}
+
 /* ---- the output file --------------------------------------------------------------------------------------------- */
 
-enum { SECTION_BLOCKS = 1, SECTION_IO = 2, SECTION_SEGMENT = 3, SECTION_END = 4 };
+enum {
+  SECTION_BLOCKS = 1,
+  SECTION_IO = 2,
+  SECTION_SEGMENT = 3,
+  SECTION_END = 4,
+  SECTION_EDGES = 5,
+  SECTION_FLASH = 6,
+};
 enum { ENDED_AT_ADDRESS = 1, ENDED_BY_EXIT = 2 };
 
 static FILE *file;
@@ -256,6 +339,28 @@ static void end_section(void) {
 
 static uint64_t segment_start; /* address of the mark that began the segment; 0: reset */
 
+static void write_edges(void) {
+  begin_section(SECTION_EDGES);
+  for (size_t i = 0; i < entries.used && i / CHUNK < taken_used; i++) {
+    uint64_t *taken = taken_of(i);
+    if (*taken) {
+      put(i);
+      put(*taken);
+      *taken = 0;
+    }
+  }
+  end_section();
+  if (!flash_known) return;
+  begin_section(SECTION_FLASH);
+  put(flash_use.fetched);
+  put(flash_use.jump_misses);
+  put(flash_use.onward_misses);
+  put(flash_use.loads);
+  put(flash_use.load_misses);
+  end_section();
+  flash_use = (flash_use_t){0};
+}
+
 static void write_segment(void) {
   if (blocks_written < entries.used) {
     begin_section(SECTION_BLOCKS);
@@ -275,6 +380,7 @@ static void write_segment(void) {
     *accesses = 0;
   }
   if (words_used > 2) end_section();
+  if (edges) write_edges();
   begin_section(SECTION_SEGMENT);
   put(segment_start);
   for (size_t first = 0; first < entries.used; first += CHUNK) {
@@ -330,7 +436,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
   (void)id;
   code_translated = true;
   size_t length = qemu_plugin_tb_n_insns(tb);
-  size_t next = length; /* first instruction of the part after the current one */
+  size_t next = length;        /* first instruction of the part after the current one */
+  size_t left_from = SIZE_MAX; /* the last part; none where the end's address begins it */
   for (size_t i = length; i-- > 0;) {
     struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
     uint64_t address = qemu_plugin_insn_vaddr(insn);
@@ -340,6 +447,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
       qemu_plugin_register_vcpu_insn_exec_cb(insn, at_end, CALLBACK_NO_REGISTERS, NULL);
     } else {
       size_t index = block_index((block_t){address, next - i});
+      if (next == length) left_from = index;
       if (is_mark) {
         qemu_plugin_register_vcpu_insn_exec_cb(insn, at_mark, CALLBACK_NO_REGISTERS, (void *)(uintptr_t)index);
       } else {
@@ -349,6 +457,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     next = i;
   }
   if (length == 1) watch_single(tb);
+  if (edges && left_from != SIZE_MAX) watch_block(tb, left_from);
 }
 
 /* Firmware that serves never ends by itself: without this, QEMU would go on where its starter was killed.
@@ -379,6 +488,28 @@ static void start_watching(void) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+/* "SHIFT:LINES:WAYS" */
+static bool read_lines(const char *text, lines_t *read) {
+  return sscanf(text, "%u:%zu:%zu", &read->shift, &read->lines, &read->ways) == 3 && read->shift < 12;
+}
+
+/* The arguments of edges and lines; false where it is another one, or cannot be read. */
+static bool read_timing_argument(const char *text) {
+  if (strcmp(text, "edges=on") == 0) return edges = true;
+  if (strcmp(text, "data=code") == 0) {
+    data_lines = &code_lines;
+    return true;
+  }
+  if (strncmp(text, "data=", 5) == 0) return read_lines(text + 5, &data_lines_apart);
+  if (strncmp(text, "code=", 5) == 0) return read_lines(text + 5, &code_lines);
+  if (strncmp(text, "flash=", 6) != 0) return false;
+  char *rest;
+  flash_origin = strtoull(text + 6, &rest, 0);
+  if (*rest != ':') return false;
+  flash_bytes = strtoull(rest + 1, &rest, 0);
+  return flash_known = *rest == 0;
+}
+
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv) {
   const char *out = NULL;
   bool has_mark = false;
@@ -394,13 +525,17 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     } else if (strncmp(argv[i], "end=", 4) == 0) {
       end_address = strtoull(argv[i] + 4, NULL, 0);
       has_end = true;
-    } else {
+    } else if (!read_timing_argument(argv[i])) {
       fprintf(stderr, "counter: unknown argument %s\n", argv[i]);
       return 1;
     }
   }
   if (!out || !has_mark || !info->system_emulation || info->system.smp_vcpus != 1) {
     fprintf(stderr, "counter: needs out=FILE, mark=ADDRESS and a machine with one vCPU\n");
+    return 1;
+  }
+  if (flash_known && (!edges || !make_lines(&code_lines) || (data_lines != &code_lines && !make_lines(data_lines)))) {
+    fprintf(stderr, "counter: the lines of the flash do not fit each other\n");
     return 1;
   }
   file = fopen(out, "wb");

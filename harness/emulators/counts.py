@@ -12,6 +12,9 @@ kind     name        words
                      segment that follows
 3        SEGMENT     the address of the mark that began the segment (0: reset), then number and entries of each block
                      that was entered
+5        EDGES       only with edges=on, before each segment: number of each block that was left to somewhere else than
+                     its end in the segment that follows, and how often
+6        FLASH       only with flash=, before each segment: what ``records.FlashUse`` names, in its order
 4        END         1: reached the end's address, 2: QEMU ended otherwise. Without it a file is incomplete
 =======  ==========  ===================================================================================================
 
@@ -30,14 +33,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import EmulationError
-from harness.records import Record, Segment
+from harness.records import FlashUse, Record, Segment
 
 if TYPE_CHECKING:
     from harness.records import IntArray
 
 _MAGIC = int.from_bytes(b"TFLMCNT\0", "little")
 _FORMAT = 1
-_BLOCKS, _IO, _SEGMENT, _END = 1, 2, 3, 4
+_BLOCKS, _IO, _SEGMENT, _END, _EDGES, _FLASH = 1, 2, 3, 4, 5, 6
 _ENDED_BY = {1: "end mark", 2: "exit"}
 
 
@@ -48,6 +51,15 @@ class Counts(Record, frozen=True, eq=False):
     block_instructions: IntArray
     segments: tuple[Segment, ...]
     ended_by: str
+
+
+class _Pending(Record, frozen=True, eq=False):
+    """A segment as it was written."""
+
+    repeats: dict[int, int]
+    entries: IntArray
+    edges: IntArray | None
+    flash: FlashUse | None
 
 
 class Reader:
@@ -71,7 +83,9 @@ class Reader:
         self._pending = b""
         self._blocks: list[IntArray] = []
         self._accesses: dict[int, int] = {}
-        self._segments: deque[tuple[dict[int, int], IntArray]] = deque()
+        self._edges: IntArray | None = None
+        self._flash: FlashUse | None = None
+        self._segments: deque[_Pending] = deque()
         self._taken = 0
 
     @property
@@ -110,8 +124,15 @@ class Reader:
         elif kind == _IO:
             self._accesses = alone(payload.reshape(-1, 2), self._after, self._boundaries)
         elif kind == _SEGMENT:
-            self._segments.append((self._accesses, payload[1:].reshape(-1, 2)))
-            self._accesses = {}
+            entries = payload[1:].reshape(-1, 2)
+            self._segments.append(
+                _Pending(repeats=self._accesses, entries=entries, edges=self._edges, flash=self._flash)
+            )
+            self._accesses, self._edges, self._flash = {}, None, None
+        elif kind == _EDGES:
+            self._edges = payload.reshape(-1, 2)
+        elif kind == _FLASH:
+            self._flash = FlashUse(**dict(zip(FlashUse.__struct_fields__, payload.tolist(), strict=True)))
         elif kind == _END:
             self.ended_by = _ENDED_BY[int(payload[0])]
         else:
@@ -136,14 +157,14 @@ class Reader:
     def _take(self) -> Segment:
         import numpy as np
 
-        repeats, entries = self._segments.popleft()
+        pending = self._segments.popleft()
         addresses, instructions = self.blocks().T
         executions = np.zeros(len(addresses), dtype=np.int64)
-        executions[entries[:, 0]] = entries[:, 1]
+        executions[pending.entries[:, 0]] = pending.entries[:, 1]
         # QEMU may be stopped between an instruction that ran alone and the rest of its block: only at a mark or at
         # the end's address is the place in the code defined, and must everything be accounted for.
         defined = bool(self._segments) or self.ended_by != "exit"
-        for address, times in repeats.items():
+        for address, times in pending.repeats.items():
             left = take_off(executions, np.flatnonzero(addresses == address), times)
             if left and defined:
                 raise EmulationError(
@@ -151,7 +172,13 @@ class Reader:
                     f" times for a device access, and came back {times - left} times"
                 )
         self._taken += 1
-        return Segment(instructions=int(executions @ instructions), executions=executions)
+        taken = None
+        if pending.edges is not None:
+            taken = np.zeros(len(addresses), dtype=np.int64)
+            taken[pending.edges[:, 0]] = pending.edges[:, 1]
+        return Segment(
+            instructions=int(executions @ instructions), executions=executions, taken=taken, flash=pending.flash
+        )
 
 
 def read(path: Path, after: Callable[[int], int | None], boundaries: frozenset[int]) -> Counts:

@@ -17,6 +17,7 @@ from harness.paths import cache_folder
 from harness.records import Record
 
 SOURCE = Path(__file__).with_name("counter.c")
+_INCLUDED = SOURCE.with_name("flash_lines.h")
 # 1: the interface up to QEMU 8.2; 2: from QEMU 9.0, whose functions used here are unchanged in 10.0 (API 4, which
 # accepts 2). A QEMU refuses what it does not speak when it loads the plugin.
 API_VERSIONS = (1, 2)
@@ -51,7 +52,7 @@ def find_qemu() -> Path:
 
 
 def get(qemu: Path) -> Plugin:
-    """The plugin for this QEMU, built at its first use (about 0.5 s) and again when QEMU or counter.c changes.
+    """The plugin for this QEMU, built at its first use (about 0.5 s) and again when QEMU or its sources change.
 
     Safe for several processes at once: one builds, the others wait; a finished folder appears in one step.
 
@@ -82,7 +83,7 @@ def _key(qemu: Path) -> str:
     real = qemu.resolve()
     state = real.stat()
     identity = f"{real}\n{state.st_mtime_ns}\n{state.st_size}\n{_FLAGS}\n{API_VERSIONS}\n".encode()
-    return hashlib.sha256(identity + SOURCE.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(identity + SOURCE.read_bytes() + _INCLUDED.read_bytes()).hexdigest()[:16]
 
 
 def _make(qemu: Path, folder: Path) -> None:

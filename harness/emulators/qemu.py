@@ -14,7 +14,7 @@ from harness.emulators.console import Console
 from harness.emulators.thumb import Code
 from harness.emulators.uart_log import StopText, last_line
 from harness.errors import EmulationError
-from harness.records import EmulatorInfo, Job, Machine, Segment, Trace
+from harness.records import EmulatorInfo, Job, Lines, Machine, Segment, Trace, Watch
 
 # No semihosting, which is off unless asked for, no network, no monitor.
 _QUIET = ("-nographic", "-monitor", "none", "-nic", "none", "-no-reboot")
@@ -190,10 +190,26 @@ def _command(
         options += f",end={job.end_address & ~1:#x}"
     if live:
         options += ",live=on"
+    if job.watch is not None:
+        options += _watching(job.watch)
     return (
         *(qemu, "-M", _machine(job), *_QUIET),
         *("-kernel", job.elf.resolve(), "-plugin", options),
     )
+
+
+def _watching(watch: Watch) -> str:
+    """The plugin's arguments for what is recorded besides counts."""
+    options = ",edges=on"
+    known = watch.interface
+    if known is not None:
+        options += f",flash={watch.flash.origin:#x}:{watch.flash.size_bytes:#x},code={_lines(known.instructions)}"
+        options += ",data=" + ("code" if known.data is None else _lines(known.data))
+    return options
+
+
+def _lines(lines: Lines) -> str:
+    return f"{lines.line_bytes.bit_length() - 1}:{lines.lines}:{lines.ways}"
 
 
 def _boundaries(job: Job) -> frozenset[int]:

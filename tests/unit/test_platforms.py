@@ -378,3 +378,36 @@ def test_compiler_agrees_about_the_core(core: str, fpu: str | None, hard: bool, 
         check=False,
     )
     assert linked.returncode == 0, linked.stderr
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement", "expected"),
+    [
+        (r"^read_bytes = 16", "read_bytes = 12", "flash.read_bytes: 12 does not divide lines of 16 bytes"),
+        (r"^ways = 64", "ways = 60", "flash.instructions: 64 lines cannot be in sets of 60"),
+        (r"(instructions\]\n)line_bytes = 16", r"\1line_bytes = 24", "flash.instructions.line_bytes: 24 is not one of"),
+        (r"^prefetch = true\n", "", "flash.prefetch: is missing"),
+        (r"^flash_interface = .*\n", "", "sources.flash_interface: says nothing"),
+    ],
+)
+def test_wrong_flash_interface(folder: Path, pattern: str, replacement: str, expected: str) -> None:
+    edit(folder, "stm32f469ni", pattern, replacement)
+    assert expected in refusal(folder, "stm32f469ni")
+
+
+def test_flash_interfaces_are_those_of_the_manuals() -> None:
+    # Bytes of the lines of instructions and data, bytes of an access: typed again from the manuals.
+    known = {item.name: item.flash_interface for item in platforms.all() if item.flash_interface is not None}
+    sizes = {
+        name: (
+            found.instructions.lines * found.instructions.line_bytes,
+            None if found.data is None else found.data.lines * found.data.line_bytes,
+            found.read_bytes,
+        )
+        for name, found in known.items()
+    }
+    l4, f4 = (1024, 256, 8), (1024, 128, 16)
+    assert sizes == {
+        "stm32l496zg": l4, "stm32l4r5zi": l4, "stm32f446re": f4, "stm32f469ni": f4, "stm32u575": (8192, None, 16),
+        "stm32f746zg": (4096, 4096, 32), "stm32f767zi": (16384, 16384, 32),
+    }  # fmt: skip
