@@ -26,7 +26,7 @@ def closing(done: Reproduction) -> RenderableType:
     return Group(
         table,
         Text(
-            "measured: ratios of latencies or energies; emulated: of executed instructions; geometric means",
+            "measured: ratios of latencies or energies; emulated: of instructions; means of the lines with an effect",
             style="dim",
         ),
         Text(f"rank correlation of instructions and latency over the layers: {ranks}"),

@@ -71,6 +71,9 @@ class Line(Record, frozen=True):
 class Summary(Record, frozen=True):
     """The lines of one effect: geometric means, ranges, the median size of the deviations, how many are reproduced.
 
+    ``lines`` and ``reproduced`` are of all lines. The rest is of the ``effective`` ones, where an effect was measured;
+    of all where there are none. ``compared`` of them were emulated.
+
     ``part`` is how much of the measured effect emulation shows, over the lines that have one: the logarithm of the
     emulated mean by that of the measured one; 1 is all of it, more is too much, None where nothing was measured.
     """
@@ -93,8 +96,9 @@ def summary(effect: str, lines: Iterable[Line]) -> Summary | None:
     mine = [line for line in lines if line.effect == effect and line.judged]
     if not mine:
         return None
-    both = [line for line in mine if line.emulated is not None]
-    measured = [line.measured for line in mine]
+    shown = [line for line in mine if line.effective] or mine
+    both = [line for line in shown if line.emulated is not None]
+    measured = [line.measured for line in shown]
     emulated = [line.emulated for line in both if line.emulated is not None]
     deviations = sorted(abs(line.deviation) for line in both if line.deviation is not None)
     return Summary(

@@ -102,8 +102,10 @@ def _details(title: str, content: str) -> str:
 
 
 def ratio(value: float | None) -> str:
-    """Three digits and a sign of multiplication."""
-    return NOTHING if value is None else f"{value:.3g}x" if abs(value) >= 10 else f"{value:.2f}x"
+    """Three digits, four near 1, and a sign of multiplication."""
+    if value is None:
+        return NOTHING
+    return f"{value:.1f}x" if value >= 10 else f"{value:.3f}x" if abs(value - 1) < 0.1 else f"{value:.2f}x"
 
 
 def relative(value: float | None) -> str:
@@ -158,6 +160,7 @@ def _summaries(items: Sequence[Summary]) -> str:
     rows = [
         (
             item.effect,
+            f"{item.effective} of {item.lines}",
             ratio(item.measured) + _span(item.measured_range),
             ratio(item.emulated) + _span(item.emulated_range),
             NOTHING if item.deviation is None else f"{100 * item.deviation:.1f} %",
@@ -166,8 +169,8 @@ def _summaries(items: Sequence[Summary]) -> str:
         )
         for item in items
     ]
-    head = ("effect", "measured: mean (range)", "emulated: mean (range)", "median size of deviation",
-            "part of the effect", "reproduced")  # fmt: skip
+    head = ("effect", "lines with an effect", "measured: mean (range)", "emulated: mean (range)",
+            "median size of deviation", "part of the effect", "reproduced")  # fmt: skip
     return table(head, rows)
 
 

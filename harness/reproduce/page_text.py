@@ -32,7 +32,7 @@ An effect is a ratio of two latencies, or of two counts. Where a measured ratio 
 is reproduced if the emulated one is on the same side of 1, by more than {SEEN:.0%}; else nothing was measured, and the
 emulated ratio may be {TOLERATED:.0%} away. That is the direction; how much of the measured effect is emulated, the
 logarithm of one mean by that of the other, is its part: 100 % is all of it, 200 % a ratio that is squared. Means are
-geometric, over the lines of an effect."""
+geometric; they, ranges and parts are of the lines where an effect was measured."""
 
 RANKS = """\
 Spearman's rank correlation of emulated instructions and measured latency, over the layers of the layer sweeps

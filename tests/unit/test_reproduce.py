@@ -52,12 +52,13 @@ def test_deviations_are_relative_for_ratios_and_differences_for_shares() -> None
 
 
 def test_a_summary_has_geometric_means_and_leaves_out_what_was_not_emulated() -> None:
-    found = summary("FPU", [_line(2.0, 4.0), _line(8.0, 4.0), _line(1.0, None), _line(9.0, 9.0, judged=False)])
+    lines = [_line(2.0, 4.0), _line(8.0, 4.0), _line(4.0, None), _line(1.0, 1.0), _line(9.0, 9.0, judged=False)]
+    found = summary("FPU", lines)
     assert found is not None
-    assert (found.lines, found.compared, found.effective, found.reproduced) == (3, 2, 2, 2)
-    assert found.measured == pytest.approx(16 ** (1 / 3))
+    assert (found.lines, found.compared, found.effective, found.reproduced) == (4, 2, 3, 3)
+    assert found.measured == pytest.approx(64 ** (1 / 3))
     assert found.emulated == pytest.approx(4.0)
-    assert (found.measured_range, found.emulated_range) == ((1.0, 8.0), (4.0, 4.0))
+    assert (found.measured_range, found.emulated_range) == ((2.0, 8.0), (4.0, 4.0))
     assert found.deviation == pytest.approx(0.75)
     assert found.part == pytest.approx(1.0)
     half = summary("FPU", [_line(4.0, 2.0), _line(1.01, 1.05)])
