@@ -126,10 +126,14 @@ def _points(number: int) -> str:
 
 
 def _impossible(points: tuple[Point, ...]) -> list[Text]:
+    """A line for each reason, with the first point that has it."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for point in points:
+        if point.failure is not None:
+            labels.setdefault((point.failure.kind, point.failure.message), []).append(point.choice.label)
     return [
-        Text(printable(f"{point.failure.kind}: {point.choice.label}: {point.failure.message}"), style="dim")
-        for point in points
-        if point.failure is not None
+        Text(printable(f"{kind}: {first}{f' and {len(others)} more' if others else ''}: {reason}"), style="dim")
+        for (kind, reason), (first, *others) in labels.items()
     ]
 
 
@@ -258,12 +262,15 @@ def _out(axes: _Axes, items: tuple[PointRow, ...]) -> Table:
     table = _table()
     for name in (*axes.names, "state", "reason"):
         table.add_column(name, overflow="fold")
+    before = None
     for item in items:
+        again = before is not None and (item.state, item.reason) == (before.state, before.reason)
         table.add_row(
             *axes.of(item),
             Text(item.state, style=_STYLES.get(item.state, "")),
-            Text(printable(item.reason or "")),
+            Text("as above", style="dim") if again else Text(printable(item.reason or "")),
         )
+        before = item
     return table
 
 

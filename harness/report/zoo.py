@@ -39,7 +39,7 @@ def made(metadata: Metadata, path: str) -> Text:
     shown.append(f"\n    {metadata.description}", style="not bold")
     shown.append(
         f"\n    {metadata.size_bytes:,} B, {metadata.compressed_bytes:,} B compressed, {metadata.macs:,} MACs, "
-        f"{len(metadata.operators)} operators",
+        f"{len(metadata.operators)} operator{'' if len(metadata.operators) == 1 else 's'}",
         style="not bold",
     )
     if metadata.data is not None:
