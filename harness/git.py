@@ -8,6 +8,8 @@ from harness import process
 from harness.errors import BadInputError, HarnessError, MissingToolError
 
 _TIME_LIMIT_S = 60.0
+# Settings of the user that would change what is printed.
+_SETTINGS = ("color.ui=false", "core.quotePath=false", "diff.relative=false", "log.showSignature=false")
 
 
 def run(folder: Path, *arguments: str) -> str:
@@ -18,8 +20,10 @@ def run(folder: Path, *arguments: str) -> str:
         MissingToolError: git is not installed (3).
         HarnessError: git fails otherwise; the detail has what it said (3).
     """
+    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
+    command = ["git", "-C", str(folder), *settings, *arguments]
     try:
-        ended = process.run(["git", "-C", folder, *arguments], time_limit_s=_TIME_LIMIT_S, environment={"LC_ALL": "C"})
+        ended = process.run(command, time_limit_s=_TIME_LIMIT_S, environment={"LC_ALL": "C"})
     except FileNotFoundError as error:
         raise MissingToolError("git is not installed", "apt install git") from error
     if ended.returncode == 0:

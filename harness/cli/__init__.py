@@ -16,6 +16,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     boards,
     compare,
     gate,
+    history,
     plot,
     profile,
     reproduce,
