@@ -110,7 +110,10 @@ def ratio(value: float | None) -> str:
 
 def relative(value: float | None) -> str:
     """A deviation of a ratio."""
-    return NOTHING if value is None else f"{100 * value:+.1f} %"
+    if value is None:
+        return NOTHING
+    said = f"{100 * value:+.1f} %"
+    return "0.0 %" if said in ("+0.0 %", "-0.0 %") else said
 
 
 def _share(value: float | None) -> str:
