@@ -109,10 +109,13 @@ def _test_set(path: Path, index: int, given: TestSet) -> tuple[str, str, int | N
 
 
 def _key(point: Point, test_set: tuple[str, str, int | None] | None) -> str | None:
-    """Of what measures in the harness, too: where that is worked on, it is part of what is judged."""
+    """Of what measures in the harness, too: where that is worked on, it is part of what is judged.
+
+    And of the network's name, which chooses the baseline: the same network by another name is another run.
+    """
     if point.identity is None:
         return None
-    digest = hashlib.sha256(f"{point.identity} {_harness_sha256()}".encode())
+    digest = hashlib.sha256(f"{point.identity} {_harness_sha256()} {Path(point.choice.path).name!r}".encode())
     if test_set is not None:
         for path in test_set[:2]:
             digest.update(hashlib.sha256(Path(path).read_bytes()).digest())
