@@ -20,6 +20,9 @@ lint: ## check style and types
 	MYPYPATH=robot .venv/bin/mypy --strict robot/*.py
 	.venv/bin/robocop check robot
 	.venv/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	.venv/bin/check-jsonschema --builtin-schema vendor.gitlab-ci .gitlab/*.yml
+	.venv/bin/shellcheck .ci/*
 	find firmware harness -type f \( -name '*.c' -o -name '*.cc' -o -name '*.h' \) -exec \
 		.venv/bin/clang-format --dry-run -Werror {} +
 
