@@ -250,6 +250,12 @@ def changes(before: Result, after: Result) -> tuple[Change, ...]:
     return tuple(item for item in found if item.before is not None or item.after is not None)
 
 
+def change(before: Value, after: Value) -> int | float:
+    """By how much a value grew; of real numbers to six digits, without what binary fractions add."""
+    by = after - before
+    return float(f"{by:.6g}") if isinstance(by, float) else by
+
+
 def incomparable(result: Result, baseline: Result) -> str | None:
     """Why not all numbers of two runs can be compared, None where they can. Estimates do not count: there are none."""
     estimates = {name for name, metric in METRICS.items() if metric.group == "estimates"}

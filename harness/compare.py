@@ -161,14 +161,14 @@ def _side(result: Result) -> Side:
 def _total(change: baseline.Change, comparable: bool) -> Total:
     by = percent = None
     if change.before is not None and change.after is not None:
-        by = change.after - change.before
+        by = baseline.change(change.before, change.after)
         percent = None if not change.before else 100 * by / change.before
     return Total(
         metric=change.metric,
         unit=change.unit,
         before=change.before,
         after=change.after,
-        change=round(by, 4) if isinstance(by, float) else by,
+        change=by,
         change_percent=percent,
         comparable=comparable,
     )

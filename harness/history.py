@@ -328,7 +328,7 @@ def _entries(states: list[_State], metric: str) -> Iterator[Entry]:
     former: Result | None = None
     for state in states:
         result, value = _result(state), _value(state, metric)
-        by = None if before is None or value is None else value - before
+        by = None if before is None or value is None else baseline.change(before, value)
         said = None if state.content is None or state.content.read is None else state.content.read.provenance
         yield Entry(
             commit=state.commit.sha,
@@ -337,7 +337,7 @@ def _entries(states: list[_State], metric: str) -> Iterator[Entry]:
             reason=None if said is None else said.reason,
             run_id=None if result is None else result.run_id,
             value=value,
-            change=round(by, 4) if isinstance(by, float) else by,
+            change=by,
             change_percent=100 * by / before if by is not None and before else None,
             notes=tuple(_notes(state, result, former, value, metric)),
         )

@@ -87,7 +87,7 @@ def _save(path: Path, content: bytes) -> Path:
 
 def page(shown: History, series: Sequence[Series]) -> Any:
     """The figure of some baselines; to be called inside of ``plots_page.style``."""
-    quantity = pages.quantity(shown.metric, "B" if shown.unit == "B" else "")
+    quantity = pages.quantity(shown.metric, shown.unit if shown.unit in ("B", "s", "J") else "")
     places = _places(series)
     made = pages.page(
         f"{pages.short_name(shown.metric)} of the baselines in git",
