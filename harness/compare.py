@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import baseline, explain, json_schema
-from harness.errors import BadInputError
+import msgspec
+
+from harness import baseline, explain, git, json_schema
+from harness.errors import BadInputError, HarnessError
 from harness.explain import Explanation, LayerMoved, Moved
 from harness.gate import comparability
 from harness.gate.metrics import Value
@@ -207,21 +209,36 @@ def _layer(item: LayerMoved) -> LayerPart:
 
 
 def find(item: str) -> Result:
-    """A result by what a user gives: a stored run, a file of a result or a baseline, or a sweep's point.
+    """A result by what a user gives: a stored run, a file of a result or a baseline, also a former one, or a point.
 
-    A point is SWEEP:POINT, where POINT is the beginning of its identity or words that its label has, "rp2040 -O2" for
-    example; its run must be stored still.
+    A former file is REVISION:PATH, as git knows it, with a path from the current folder. A point of a sweep is
+    SWEEP:POINT, where POINT is the beginning of its identity or words that its label has, "rp2040 -O2" for example; its
+    run must be stored still.
 
     Raises:
         BadInputError: it is none of these, several, or cannot be read.
     """
-    sweep, colon, wanted = item.partition(":")
+    first, colon, second = item.partition(":")
     if colon and not Path(item).exists():
         from harness.sweep import points
 
-        if sweep in points.names():
-            return _of_sweep(sweep, wanted)
+        if first in points.names():
+            return _of_sweep(first, second)
+        if second.endswith(".json"):
+            return _of_git(item, first, second)
     return baseline.given(item)
+
+
+def _of_git(item: str, revision: str, path: str) -> Result:
+    try:
+        content = git.run(Path(), "show", "--end-of-options", f"{revision}:./{path}")
+        return baseline.decode(content.encode(), item).result
+    except BadInputError:
+        raise
+    except HarnessError as error:
+        raise BadInputError(f"{item}: git has no such file", "git log --oneline -- FILE names revisions") from error
+    except (ValueError, msgspec.DecodeError) as error:
+        raise BadInputError(f"{item}: no result: {error}") from error
 
 
 def _of_sweep(sweep: str, wanted: str) -> Result:

@@ -9,7 +9,7 @@ import typer
 from harness.cli.app import Json, app, write_json
 from harness.errors import EXIT_PASS, BadInputError
 
-_WHAT = "A stored run, a file of a result or a baseline, or SWEEP:POINT."
+_WHAT = "A stored run, a file of a result or a baseline, REVISION:FILE of git, or SWEEP:POINT."
 
 
 @app.command()

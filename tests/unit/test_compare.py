@@ -11,6 +11,7 @@ import plots_maker
 import pytest
 import result_maker
 from gate_maker import plain, replaced, slower, with_layer
+from git_maker import Repository
 from rich.console import Console
 
 from harness import baseline, cli, compare, store
@@ -197,6 +198,27 @@ def test_whatever_holds_a_result_can_be_given(given: Path, capfd: pytest.Capture
         assert code == 0, err
         shown = msgspec.json.decode(out, type=Compared)
         assert shown == compare.compare(plain(), slower(plain(), 0, 45)), item
+
+
+def test_a_former_baseline_can_be_given(given: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    repository = Repository(given)
+    repository.commit("Begin", 1)
+    name = baseline.name(plain())
+    baseline.save(slower(plain(), 0, 45), given / "baselines")
+    code, out, err = run(capfd, f"HEAD:baselines/{name}", f"baselines/{name}", "--json")
+    assert code == 0, err
+    assert msgspec.json.decode(out, type=Compared) == compare.compare(plain(), slower(plain(), 0, 45))
+    for item, what in (
+        (f"nowhere:baselines/{name}", "git has no such file"),
+        ("HEAD:nothing.json", "git has no such file"),
+        ("--output=x:nothing.json", "git has no such file"),
+    ):
+        code, out, err = run(capfd, "--", "result.json", item)
+        assert (code, out) == (2, "") and what in err and "Traceback" not in err, item
+    Path("text.json").write_text("text")
+    repository.commit("Text", 2)
+    code, _, err = run(capfd, "result.json", "HEAD:text.json")
+    assert code == 2 and "HEAD:text.json: no result: " in err
 
 
 @pytest.mark.parametrize(
