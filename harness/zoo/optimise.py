@@ -140,7 +140,7 @@ def macs(keras: Any, model: Any) -> int:
 def summary(keras: Any, before: Any, after: Any) -> str:
     """What an optimisation has changed, in one line: widths, zeros, multiply-accumulates."""
     parts = [f"{change.layer} {change.before} to {change.after}" for change in changes(before, after)]
-    text = ", ".join(parts) or "no layer's width"
+    text = ", ".join(parts) or "same widths"
     old, new = macs(keras, before), macs(keras, after)
     text += f"; {old:,} to {new:,} MACs" if old != new else f"; {old:,} MACs"
     weights, empty = 0, 0
