@@ -30,8 +30,8 @@ class Excess(Record, frozen=True):
         limit = f"budget {words.amount(self.limit)} {self.unit}"
         if self.value is None:
             return f"{self.metric}: the run has no value of it, {limit}"
-        over = words.signed(self.value - self.limit)
-        return f"{self.metric}: {words.amount(self.value)} {self.unit}, {limit} ({over} {self.unit})"
+        name = "" if self.metric == self.unit else f"{self.metric} "
+        return f"{name}{words.amount(self.value)} {self.unit}, {limit} ({words.signed(self.value - self.limit)})"
 
 
 def check(given: Mapping[str, object]) -> Limits:

@@ -105,6 +105,13 @@ def server() -> Iterator[Server]:
         yield made
 
 
+def _surroundings() -> dict[str, str]:
+    """What a job finds on its machine: nothing that a CI system, pytest or the user said to this process."""
+    others = ("CI", "GITHUB_", "GITLAB_", "HARNESS_", "PYTEST_", "PYTHON", "RUNNER_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    return kept | {name: os.environ[name] for name in ("HARNESS_CACHE",) if name in os.environ}
+
+
 class Step(NamedTuple):
     code: int
     out: str
@@ -168,9 +175,7 @@ class Runner:
         return Step(ended.returncode, ended.stdout)
 
     def _environment(self) -> dict[str, str]:
-        """Nothing of this process but what finds programs and the harness' cache."""
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "HARNESS_CACHE", "LANG") if name in os.environ}
-        return kept | {
+        return _surroundings() | {
             "GITHUB_ACTIONS": "true",
             "GITHUB_ACTION_PATH": str(ROOT),
             "GITHUB_EVENT_PATH": str(self.event),
@@ -422,13 +427,16 @@ class Job:
 
     def run(self) -> Step:
         job = GITLAB["tflm-harness-gate"]
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "HARNESS_CACHE", "LANG") if name in os.environ}
         given = {name: str(item["value"]) for name, item in GITLAB["variables"].items()}
         job_variables = {name: value for name, value in job["variables"].items() if name != "HARNESS_CACHE"}
         ended = subprocess.run(
             ["bash", "-eo", "pipefail", "-c", "\n".join([*job["before_script"], *job["script"]])],
             cwd=self.repository,
-            env=kept | given | self.variables | job_variables | {"GITLAB_CI": "true", "TMPDIR": str(self.temporary)},
+            env=_surroundings()
+            | given
+            | self.variables
+            | job_variables
+            | {"GITLAB_CI": "true", "TMPDIR": str(self.temporary)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
