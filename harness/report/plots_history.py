@@ -104,7 +104,20 @@ def page(shown: History, series: Sequence[Series]) -> Any:
         axes.set_title(pages.shortened(item.file.removesuffix(".json"), room, 12), pad=4)
         axes.set_title(ends, loc="right", pad=4, fontsize=9, fontweight="normal")
         axes.tick_params(axis="x", labelbottom=axes is made.axes[-1])
+    _settle(made)
     return made.figure
+
+
+def _settle(made: pages.Page) -> None:
+    """Lay the page out, and round where its axes are.
+
+    The last digits of the layout's solver are others each time, and names in SVG are hashes of them.
+    """
+    made.figure.draw_without_rendering()
+    made.figure.set_layout_engine("none")
+    for axes in made.axes:
+        left, bottom, width, height = (round(float(edge), 6) for edge in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 def _foot(shown: History, series: Sequence[Series]) -> list[str]:
