@@ -23,9 +23,9 @@ _CACHED = "gate"
 
 
 class Task(Record, frozen=True):
-    """A point to measure; ``test_set``: paths of inputs and labels, and how many of them."""
+    """A point to measure; ``key`` is that of what is wanted. ``test_set``: paths of inputs and labels, how many."""
 
-    identity: str
+    key: str
     choice: Choice
     time_limit_s: float
     command: tuple[str, ...]
@@ -57,20 +57,26 @@ class Wanted(Record, frozen=True):
 
 
 def wanted(policy: File) -> tuple[Wanted, ...]:
-    """The points of all [[runs]], each once.
+    """The points of all [[runs]], each once. One network in files of two names is two, each with its own baseline.
 
     Raises:
         BadInputError: a value of the policy cannot be used; the message names file and key.
         MissingToolError: a compiler, or cargo, is not installed, so that no point can run.
     """
-    found: dict[str, Wanted] = {}
+    found: dict[tuple[str, str], Wanted] = {}
     for index, runs in enumerate(policy.policy.runs):
         sweep, test_set = check(policy, index, runs)
-        for point in expand.expand(sweep).points:
+        for point in expand.expand(sweep, by_name=True).points:
             item = Wanted(point=point, key=_key(point, test_set), test_set=test_set)
-            label = point.identity or point.choice.label
-            if label not in found or found[label].test_set is None:
-                found[label] = item
+            which = point.identity or point.choice.label, Path(point.choice.path).name
+            before = found.setdefault(which, item)
+            if before.test_set is None:
+                found[which] = item
+            elif test_set not in (None, before.test_set):
+                raise BadInputError(
+                    f"{policy.path}: runs[{index}].test_set: {point.choice.label} has another one already",
+                    "a run has one accuracy",
+                )
     return tuple(found.values())
 
 

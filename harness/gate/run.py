@@ -153,26 +153,25 @@ def _measured(
     tell = _Telling(on_point, len(todo))
     waiting = {}
     for item in todo:
-        identity = item.point.identity
-        assert identity is not None, "it can run"
-        if identity in errors:
-            yield item, tell(item.point, Done(failure=_from(errors[identity])))
+        assert item.key is not None and item.point.identity is not None, "it can run"
+        if item.point.identity in errors:
+            yield item, tell(item.point, Done(failure=_from(errors[item.point.identity])))
             continue
-        waiting[identity] = item
+        waiting[item.key] = item
     tasks = [
         Task(
-            identity=identity,
+            key=key,
             choice=item.point.choice,
             time_limit_s=given.policy.time_limit_s,
             command=command,
             test_set=item.test_set,
         )
-        for identity, item in waiting.items()
+        for key, item in waiting.items()
     ]
     with Workers(measure, jobs) as workers:
         for task, outcome in workers.map(tasks):
             done = outcome if isinstance(outcome, Done) else Done(failure=_from(outcome))
-            yield waiting[task.identity], tell(waiting[task.identity].point, done)
+            yield waiting[task.key], tell(waiting[task.key].point, done)
 
 
 class _Telling:

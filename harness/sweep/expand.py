@@ -29,7 +29,7 @@ from harness.sweep.plan import PLAN_SCHEMA, Choice, Facts, Failure, ModelFacts, 
 _FIRMWARE = ("app", "cmake", "hal", "kernels", "targets", "templates")
 
 
-def expand(file: File, *, make: bool = False, progress: Progress = silent) -> Plan:
+def expand(file: File, *, make: bool = False, progress: Progress = silent, by_name: bool = False) -> Plan:
     """The points of a sweep file in the order of its axes.
 
     Two points that must give the same result are one, with a note. Combinations that cannot be, and networks that are
@@ -40,6 +40,7 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent) -> Pl
         make: make the networks that the cache does not hold, and compute accuracies. False does neither: the points of
             networks that are not made have no identity, and accuracies are those that the zoo recorded.
         progress: told about networks that are made, and accuracies that are computed.
+        by_name: points of two files are two where the files' names differ, whatever is in them.
 
     Raises:
         BadInputError: no point is left, or none of them can be; the message names file and key.
@@ -52,10 +53,11 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent) -> Pl
         candidates |= _ready(file, [candidates[name] for name in dict.fromkeys(item.model for item in choices)],
                              notes, progress)  # fmt: skip
     identify = Identify(file.inputs)
-    points: dict[str, Point] = {}
+    points: dict[tuple[str, str], Point] = {}
     for choice in choices:
         point = _point(identify, choice, candidates[choice.model])
-        key = point.identity or f"without identity {choice.label}"
+        name = Path(point.choice.path).name if by_name else ""
+        key = (point.identity or f"without identity {choice.label}", name)
         if key in points:
             notes.append(f"{choice.label}: the same as {points[key].choice.label}, measured once")
         else:

@@ -95,7 +95,9 @@ def measure(task: Task) -> Done:
     if how == "raise":
         raise ValueError("planted")
     made = result_maker.result(
-        run_id=f"made-{choice.platform}-{choice.kernels}", platform=choice.platform, kernels=choice.kernels
+        run_id=f"made-{Path(choice.path).stem}-{choice.platform}-{choice.kernels}",
+        platform=choice.platform,
+        kernels=choice.kernels,
     )
     made = replaced(made, "model", file=Path(choice.model).name)
     made = msgspec.structs.replace(made, fpu=platforms.load(choice.platform).fpu)

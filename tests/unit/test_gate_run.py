@@ -16,6 +16,7 @@ from harness.gate.verdict import Verdict
 from harness.sweep.plan import Point, Row
 from tests.conftest import DIGITS
 
+BASELINES = ("an385-reference-O2-nofpu", "an386-reference-O2")
 RULES = '[[rules]]\nmetric = "flash"\nunit = "B"\n'
 
 
@@ -76,10 +77,34 @@ def test_a_point_of_two_tables_is_measured_once(tmp_path: Path, marks: Path) -> 
     assert len(calls(marks)) == 2
 
 
+def test_a_network_by_two_names_is_two_runs(tmp_path: Path, marks: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.tflite").write_bytes(DIGITS.read_bytes())
+    policy = write(tmp_path, models="*.tflite")
+    gate(policy)
+    store_baselines(tmp_path)
+    found = gate(policy)
+    assert (found.exit_code, len(calls(marks))) == (0, 4)
+    used = [run.baseline for run in found.runs]
+    assert used == [f"{name}-mps2-{board}.json" for name in ("one", "two") for board in BASELINES]
+
+
+def test_two_test_sets_of_one_run(tmp_path: Path, marks: Path) -> None:
+    for name in ("x.npy", "y.npy", "z.npy"):
+        (tmp_path / name).write_bytes(b"1")
+    again = (
+        'test_set = { inputs = "x.npy", labels = "y.npy" }\n'
+        f'[[runs]]\nmodels = ["{DIGITS}"]\nplatforms = ["mps2-an386"]\n'
+        'test_set = { inputs = "x.npy", labels = "z.npy" }\n'
+    )
+    with pytest.raises(BadInputError, match=r"runs\[1\]\.test_set: .*mps2-an386.* has another one already"):
+        gate(write(tmp_path, again))
+
+
 def test_a_damaged_cache_or_run_is_measured_again(tmp_path: Path, marks: Path) -> None:
     policy = write(tmp_path)
     gate(policy)
-    (tmp_path / "results" / "runs" / "made-mps2-an386-reference" / "result.json").write_text("{")
+    (tmp_path / "results" / "runs" / "made-digits-mps2-an386-reference" / "result.json").write_text("{")
     gate(policy)
     assert calls(marks) == ["mps2-an385", "mps2-an386", "mps2-an386"]
     for path in (tmp_path / "cache" / "gate").iterdir():
@@ -102,7 +127,7 @@ def test_what_cannot_be_measured(
     policy = write(tmp_path)
     gate(policy)
     store_baselines(tmp_path)
-    (tmp_path / "results" / "runs" / "made-mps2-an385-reference" / "manifest.json").unlink()
+    (tmp_path / "results" / "runs" / "made-digits-mps2-an385-reference" / "manifest.json").unlink()
     monkeypatch.setenv(gate_maker.HOW, how)
     found = gate(policy)
     assert found.exit_code == code
