@@ -120,18 +120,14 @@ def _and_more(items: list[str], what: str) -> str:
 def _passing(given: File, runs: tuple[RunPart, ...], comparisons: tuple[Comparison, ...]) -> str:
     left_out = sum(item.state in NOT_JUDGED for item in comparisons)
     better = [item for item in comparisons if item.state == "better"]
-    judged = len(comparisons) - left_out
-    text = f"{given.policy.name}: {_count(len(runs), 'run')}, {_count(judged, 'comparison')}, none worse than allowed"
+    judged = words.count(len(comparisons) - left_out, "comparison")
+    text = f"{given.policy.name}: {words.count(len(runs), 'run')}, {judged}, none worse than allowed"
     if left_out:
         text += f", {left_out} left out"
     if better:
         best = max(better, key=lambda item: abs(item.change_percent or 0))
         text += f"; {len(better)} better, {words.sentence(best, runs[best.run])}: {UPDATE}"
     return text
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def unused(folder: Path, used: Container[str]) -> tuple[FailurePart, ...]:

@@ -67,6 +67,11 @@ def percent(value: float | None) -> str:
     return f"{value:+,.2f} %" if abs(value) >= 0.005 or not value else f"{value:+.1g} %"
 
 
+def count(number: int, what: str) -> str:
+    """So many of something, whose plural ends in s."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def side(item: Comparison) -> str:
     """On which side of its bound a value is no worse."""
     return "at most" if metrics.get(item.metric).direction == "min" else "at least"

@@ -165,8 +165,8 @@ def _moved(item: Comparison) -> str:
 def _closing(shown: Verdict) -> Text:
     states = Counter(item.state for item in shown.comparisons)
     counts = ", ".join(f"{number} {state}" for state, number in states.items())
-    text = f"{shown.policy.name} ({shown.policy.sha256[:12]}): {len(shown.runs)} runs"
+    text = f"{shown.policy.name} ({shown.policy.sha256[:12]}): {words.count(len(shown.runs), 'run')}"
     if counts:
-        text += f", {len(shown.comparisons)} comparisons: {counts}"
+        text += f", {words.count(len(shown.comparisons), 'comparison')}: {counts}"
     lines = [text, *(printable(f"note: {note}") for note in shown.notes)]
     return Text("\n".join(lines), style="dim")

@@ -65,7 +65,7 @@ def _top(shown: Verdict) -> list[str]:
     lines += _not_judged(shown)
     lines += [f"- note: {code(note)}" for note in shown.notes]
     if shown.runs:
-        counts = f"{len(shown.runs)} runs, {len(shown.comparisons)} comparisons"
+        counts = f"{words.count(len(shown.runs), 'run')}, {words.count(len(shown.comparisons), 'comparison')}"
         lines += ["", f"{counts}; policy {code(shown.policy.sha256[:12])}"]
     lines.append("")
     return lines
@@ -90,9 +90,9 @@ def _details(shown: Verdict) -> list[str]:
     items = [item for item in shown.comparisons if item.reason is None]
     if not items:
         return []
-    count = len(items) if len(items) <= _MOST_DETAILS else f"The first {_MOST_DETAILS} of {len(items)}"
+    first = f"The first {_MOST_DETAILS} of " if len(items) > _MOST_DETAILS else ""
     return [
-        f"<details><summary>{count} comparisons</summary>",
+        f"<details><summary>{first}{words.count(len(items), 'comparison')}</summary>",
         "",
         *_table(shown, items[:_MOST_DETAILS]),
         "</details>",

@@ -85,6 +85,12 @@ def test_a_gate_that_passed_shows_the_totals() -> None:
     assert "1,005 (+0.50 %)" in text
 
 
+def test_one_run_is_no_runs() -> None:
+    found = verdict(plain(), plain())
+    for text in (shown(found), summary(found)):
+        assert "1 run, 8 comparisons" in text and "1 runs" not in text
+
+
 def test_a_network_of_many_layers_is_cut(tmp_path: Path) -> None:
     layers = tuple(result_maker.layer(index, "CONV_2D", 1000, 300_000) for index in range(300))
     before = result_maker.result(layers)
