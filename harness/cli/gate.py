@@ -49,18 +49,22 @@ def gate(
         return EXIT_PASS
     if runs and jobs is not None:
         raise BadInputError("--jobs says nothing where --run is given", "leave one of them out")
+    if output is not None:
+        _clear(output)
     try:
         found = _gate(policy, baselines, runs or (), jobs, as_json)
     except HarnessError as error:
         if output is not None:
             _write(decide.failed(policy, error), output)
         raise
-    if output is not None:
-        _write(found, output)
     if as_json:
         write_json(found.to_json())
     else:
-        _print(found, everything, output)
+        _print(found, everything)
+    if output is not None:
+        _write(found, output)
+        if not as_json:
+            _print_written(output)
     return found.exit_code
 
 
@@ -83,18 +87,30 @@ def _gate(policy: Path, baselines: Path, runs: list[str] | tuple[str, ...], jobs
         )
 
 
+def _clear(output: Path) -> None:
+    from harness.report.gate_files import clear
+
+    clear(output)
+
+
 def _write(found: Verdict, output: Path) -> None:
     from harness.report.gate_files import write
 
     write(found, output)
 
 
-def _print(found: Verdict, everything: bool, output: Path | None) -> None:
+def _print(found: Verdict, everything: bool) -> None:
     from harness.report.gate import headline, verdict
     from harness.report.tables import console
 
     out = console()
     out.print(headline(found), soft_wrap=True)
     out.print(verdict(found, everything))
-    if output is not None:
-        out.print(f"written to {relative(output)}", markup=False, soft_wrap=True)
+
+
+def _print_written(output: Path) -> None:
+    from rich.text import Text
+
+    from harness.report.tables import console, printable
+
+    console().print(Text(printable(f"written to {relative(output)}")), soft_wrap=True)

@@ -12,6 +12,20 @@ from harness.report.gate_markdown import comment, summary
 VERDICT, SUMMARY, COMMENT, JUNIT = "verdict.json", "summary.md", "comment.md", "junit.xml"
 
 
+def clear(folder: Path) -> None:
+    """Make the folder, and remove an earlier verdict: where there is none in the end, no other is taken for it.
+
+    Raises:
+        HarnessError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (VERDICT, SUMMARY, COMMENT, JUNIT):
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
 def write(shown: Verdict, folder: Path) -> tuple[Path, ...]:
     """Write every form of the verdict, each as one atomic step; returns the files.
 
@@ -33,5 +47,9 @@ def write(shown: Verdict, folder: Path) -> tuple[Path, ...]:
             partial.replace(folder / name)
             written.append(folder / name)
     except OSError as error:
-        raise HarnessError(f"cannot write {folder}: {error.strerror or error}", "name another folder") from error
+        raise _cannot_write(folder, error) from error
     return tuple(written)
+
+
+def _cannot_write(folder: Path, error: OSError) -> HarnessError:
+    return HarnessError(f"cannot write {folder}: {error.strerror or error}", "name another folder")

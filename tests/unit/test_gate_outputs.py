@@ -223,6 +223,28 @@ def test_the_command_refuses(given: list[str], tmp_path: Path, capfd: pytest.Cap
     assert ET.parse(tmp_path / "out" / "junit.xml").getroot().get("errors") == "1"
 
 
+def test_an_earlier_verdict_does_not_outlive_a_gate_that_is_interrupted(
+    given: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("of somebody else")
+    call(capfd, *given, "--output", tmp_path / "out")
+    monkeypatch.setattr("harness.gate.run.judge", interrupted)
+    code, _, _ = call(capfd, *given, "--output", tmp_path / "out")
+    assert (code, [path.name for path in (tmp_path / "out").iterdir()]) == (130, ["notes.txt"])
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(
+    given: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    code, out, err = call(capfd, *given, "--output", tmp_path / "file")
+    assert (code, out) == (3, "") and err.startswith(f"error: cannot write {tmp_path / 'file'}: File exists\n")
+
+
 def test_the_name_of_a_policys_file_ends_no_marker(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     call(capfd, "--policy", tmp_path / "--><b>.toml", "--output", tmp_path / "out")
     assert (tmp_path / "out" / "comment.md").read_text().splitlines()[0] == "<!-- tflm-harness gate --__b_ -->"
