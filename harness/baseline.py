@@ -131,7 +131,9 @@ def read(path: Path) -> Baseline:
         return decode(path.read_bytes(), str(path))
     except (FileNotFoundError, BadInputError):
         raise
-    except (OSError, ValueError, msgspec.DecodeError) as error:  # ValueError: no UTF-8, or a path with a zero byte
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be read: {error.strerror}", UPDATE_HINT) from error
+    except (ValueError, msgspec.DecodeError) as error:  # ValueError: no UTF-8, or a path with a zero byte
         raise BadInputError(f"{path}: {error}", UPDATE_HINT) from error
 
 

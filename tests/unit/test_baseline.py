@@ -59,6 +59,15 @@ def test_a_damaged_baseline_is_refused(tmp_path: Path, content: bytes) -> None:
         baseline.find(result, tmp_path)
 
 
+def test_a_baseline_that_is_a_folder(tmp_path: Path) -> None:
+    result = result_maker.result()
+    path = tmp_path / baseline.name(result)
+    path.mkdir()
+    with pytest.raises(BadInputError) as raised:
+        baseline.find(result, tmp_path)
+    assert raised.value.message == f"{path}: cannot be read: Is a directory"
+
+
 def test_another_schema_is_refused(tmp_path: Path) -> None:
     result = result_maker.result()
     path = baseline.save(msgspec.structs.replace(result, schema="tflm-harness/run/9"), tmp_path)
