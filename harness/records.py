@@ -201,7 +201,7 @@ class Job(Record, frozen=True):
 
 
 class Watch(Record, frozen=True):
-    """What to record besides the counts: edges, and lines of the flash where an interface is given."""
+    """What to record besides the counts: edges, unaligned accesses, and lines of the flash where an interface is given."""
 
     flash: Region
     interface: FlashInterface | None
@@ -226,13 +226,15 @@ class Segment(Record, frozen=True, eq=False):
     """What ran between two marks: executed instructions, and an int64 array of the entries of each block of the trace.
 
     ``instructions`` is the sum of entries x the blocks' instructions. ``executions`` is empty where the emulator counts
-    instructions only. ``taken`` says how often each block was left to somewhere else than its end; it and ``flash`` are
-    None unless the job asked for them.
+    instructions only. ``taken`` says how often each block was left to somewhere else than its end; ``unaligned`` how
+    many accesses more a 32-bit bus makes of unaligned halfwords (1) and words (1, at odd addresses 2). Both, and
+    ``flash``, are None unless the job asked for them.
     """
 
     instructions: int
     executions: IntArray
     taken: IntArray | None = None
+    unaligned: int | None = None
     flash: FlashUse | None = None
 
 

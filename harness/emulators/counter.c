@@ -12,7 +12,7 @@
  * Arguments: out=FILE  mark=ADDRESS  [end=ADDRESS]   (numbers as strtoull reads them, no Thumb bit)
  *            live=on   FILE is a pipe: each segment is written as soon as it ends, and QEMU ends when the reader does
  *            probe=on  QEMU exits with 0 at once: it accepts this plugin
- *            edges=on  also counts how often each block was left to somewhere else than its end
+ *            edges=on  also counts how often each block was left to somewhere else than its end, and unaligned accesses
  *            flash=ORIGIN:BYTES  code=SHIFT:LINES:WAYS  data=SHIFT:LINES:WAYS (or data=code)
  *                      also counts lines of the flash that are fetched and missed (flash_lines.h); needs edges=on
  * The format of FILE is described in counts.py.
@@ -80,6 +80,7 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t,
 void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), int, void *);
 void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, void (*)(unsigned, uint32_t, uint64_t, void *), int,
                                       int, void *);
+unsigned qemu_plugin_mem_size_shift(uint32_t);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
@@ -253,6 +254,7 @@ static bool edges, flash_known;
 static uint64_t **taken_chunks; /* times that block i was left by a branch, since the last cut */
 static size_t taken_used;
 static const visit_t *last_visit;
+static uint64_t more_accesses; /* what a bus makes of unaligned ones: odd words are a byte, a halfword and a byte */
 
 static uint64_t *taken_of(size_t index) {
   while (taken_used <= index / CHUNK) {
@@ -273,8 +275,13 @@ static void at_block(unsigned vcpu, void *user) {
 
 /* QEMU 7.2 gives stores to those who ask for loads alone. Nothing is stored to the flash, so that all are taken. */
 static void at_access(unsigned vcpu, uint32_t info, uint64_t address, void *user) {
-  (void)vcpu, (void)info, (void)user;
-  load_from(address);
+  (void)vcpu, (void)user;
+  if (flash_known) load_from(address);
+  if (address & 3) {
+    uint64_t size = UINT64_C(1) << qemu_plugin_mem_size_shift(info);
+    if (size == 2) more_accesses += address & 1;
+    if (size >= 4) more_accesses += address & 1 ? 2 : 1;
+  }
 }
 
 /* Behind the last instruction. Where that one is no branch and ends two bytes before a page, QEMU has looked at the next
@@ -294,7 +301,6 @@ static void watch_block(struct qemu_plugin_tb *tb, size_t left_from) {
   visit->taken = taken_of(left_from);
   lines_between(flash_known ? visit->start : visit->end, visit->end, &visit->first_line, &visit->last_line);
   qemu_plugin_register_vcpu_tb_exec_cb(tb, at_block, CALLBACK_NO_REGISTERS, visit);
-  if (!flash_known) return;
   for (size_t i = 0; i < length; i++) {
     struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
     qemu_plugin_register_vcpu_mem_cb(insn, at_access, CALLBACK_NO_REGISTERS, MEMORY_READ_AND_WRITE, NULL);
@@ -341,6 +347,8 @@ static uint64_t segment_start; /* address of the mark that began the segment; 0:
 
 static void write_edges(void) {
   begin_section(SECTION_EDGES);
+  put(more_accesses);
+  more_accesses = 0;
   for (size_t i = 0; i < entries.used && i / CHUNK < taken_used; i++) {
     uint64_t *taken = taken_of(i);
     if (*taken) {

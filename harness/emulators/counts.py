@@ -12,8 +12,9 @@ kind     name        words
                      segment that follows
 3        SEGMENT     the address of the mark that began the segment (0: reset), then number and entries of each block
                      that was entered
-5        EDGES       only with edges=on, before each segment: number of each block that was left to somewhere else than
-                     its end in the segment that follows, and how often
+5        EDGES       only with edges=on, before each segment: of the segment that follows: accesses that unaligned loads
+                     and stores take more (``records.Segment``); number of each block that was left to somewhere else
+                     than its end, and how often
 6        FLASH       only with flash=, before each segment: what ``records.FlashUse`` names, in its order
 4        END         1: reached the end's address, 2: QEMU ended otherwise. Without it a file is incomplete
 =======  ==========  ===================================================================================================
@@ -59,6 +60,7 @@ class _Pending(Record, frozen=True, eq=False):
     repeats: dict[int, int]
     entries: IntArray
     edges: IntArray | None
+    unaligned: int | None
     flash: FlashUse | None
 
 
@@ -84,6 +86,7 @@ class Reader:
         self._blocks: list[IntArray] = []
         self._accesses: dict[int, int] = {}
         self._edges: IntArray | None = None
+        self._unaligned: int | None = None
         self._flash: FlashUse | None = None
         self._segments: deque[_Pending] = deque()
         self._taken = 0
@@ -126,11 +129,18 @@ class Reader:
         elif kind == _SEGMENT:
             entries = payload[1:].reshape(-1, 2)
             self._segments.append(
-                _Pending(repeats=self._accesses, entries=entries, edges=self._edges, flash=self._flash)
+                _Pending(
+                    repeats=self._accesses,
+                    entries=entries,
+                    edges=self._edges,
+                    unaligned=self._unaligned,
+                    flash=self._flash,
+                )
             )
-            self._accesses, self._edges, self._flash = {}, None, None
+            self._accesses, self._edges, self._unaligned, self._flash = {}, None, None, None
         elif kind == _EDGES:
-            self._edges = payload.reshape(-1, 2)
+            self._unaligned = int(payload[0])
+            self._edges = payload[1:].reshape(-1, 2)
         elif kind == _FLASH:
             self._flash = FlashUse(**dict(zip(FlashUse.__struct_fields__, payload.tolist(), strict=True)))
         elif kind == _END:
@@ -177,7 +187,11 @@ class Reader:
             taken = np.zeros(len(addresses), dtype=np.int64)
             taken[pending.edges[:, 0]] = pending.edges[:, 1]
         return Segment(
-            instructions=int(executions @ instructions), executions=executions, taken=taken, flash=pending.flash
+            instructions=int(executions @ instructions),
+            executions=executions,
+            taken=taken,
+            unaligned=pending.unaligned,
+            flash=pending.flash,
         )
 
 
