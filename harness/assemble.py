@@ -11,6 +11,8 @@ import numpy as np
 
 from harness import cores, git, tensors
 from harness.breakdown import Breakdown, Counter, share
+from harness.cost import estimate
+from harness.cost.blocks import Blocks
 from harness.elf import Elf
 from harness.errors import HarnessError
 from harness.image import MARK_SYMBOL
@@ -24,6 +26,7 @@ from harness.result import (
     CheckPart,
     CountsPart,
     Difference,
+    EstimatePart,
     Identity,
     Layer,
     MachinePart,
@@ -133,7 +136,25 @@ def result(measured: Measured) -> Result:
             functions_csv=None if invocation.functions is None else FUNCTIONS_CSV,
             emulator_log=None if measured.trace.log is None else EMULATOR_LOG,
         ),
+        estimate=_estimate(measured, segments) if options.cycles else None,
     )
+
+
+def _estimate(measured: Measured, segments: _Segments) -> EstimatePart:
+    platform = measured.setup.platform
+    blocks = Blocks(measured.trace, measured.elf, platform.core)
+    return estimate.estimate(
+        [blocks.features((segment,)) for segment in segments.layers],
+        blocks.features(segments.overhead),
+        platform,
+        _kernels(measured.setup),
+    )
+
+
+def _kernels(setup: Setup) -> str:
+    """The kernel set that runs: CMSIS-NN has no kernels for a network without int8 tensors."""
+    quantised = any(tensor.type == "int8" for tensor in setup.model.tensors)
+    return setup.options.kernels if quantised else "reference"
 
 
 def _segments(trace: Trace, operators: int) -> _Segments:
@@ -287,6 +308,7 @@ def _identity(measured: Measured) -> Identity:
         harness_version=importlib.metadata.version("tflm-harness"),
         git_commit=commit,
         git_dirty=dirty,
+        cost_model=estimate.MODEL if setup.options.cycles else None,
     )
 
 
@@ -303,6 +325,8 @@ def _run_id(setup: Setup, identity: Identity) -> str:
     fields = msgspec.structs.asdict(identity)
     for name in ("git_commit", "git_dirty", "harness_version"):
         del fields[name]
+    if identity.cost_model is None:
+        del fields["cost_model"]
     digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", setup.model.path.stem).strip("._-")[:40] or "model"
     float_abi = "" if setup.hard_float or setup.platform.fpu is None else "-nofpu"

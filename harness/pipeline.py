@@ -14,7 +14,7 @@ from harness.emulators import BACKENDS
 from harness.errors import DoesNotFitError, EmulationError, HarnessError
 from harness.inputs import Inputs
 from harness.library import Library, Progress, silent
-from harness.records import Job, Machine, Platform, Record, Trace
+from harness.records import Job, Machine, Platform, Record, Trace, Watch
 from harness.result import Difference, Result
 from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
 
@@ -30,6 +30,7 @@ def run(
     emulator: str = "qemu",
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
     instruction_limit: int | None = None,
+    cycles: bool = False,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
 ) -> Result:
@@ -45,6 +46,7 @@ def run(
         emulator: a name in ``harness.emulators.BACKENDS``.
         time_limit_s: wall-clock limit of each start of the emulator, in seconds.
         instruction_limit: limit of each start in executed instructions, which QEMU does not offer.
+        cycles: whether to estimate the board's cycles and latency, too; QEMU alone tells what that takes.
         progress: told what is being done.
         command: what to record as the command that asked for the run.
 
@@ -64,6 +66,7 @@ def run(
         emulator=emulator,
         time_limit_s=time_limit_s,
         instruction_limit=instruction_limit,
+        cycles=cycles,
     )
     prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
     progress("sizing the arena", None, None)
@@ -255,7 +258,10 @@ def execute(
     """
     spec = _spec(setup, data, machine, arena_bytes, image.APP_PROFILE, dump_node)
     elf = image.link(spec, libraries, setup.arm)
-    trace, console = emulate(setup, elf, machine)
+    watch = None
+    if setup.options.cycles:
+        watch = Watch(flash=machine.flash, interface=setup.platform.flash_interface)
+    trace, console = emulate(setup, elf, machine, watch=watch)
     _require_success(setup, console)
     return elf, trace, console
 
@@ -274,10 +280,12 @@ def _spec(
     )
 
 
-def emulate(setup: Setup, elf: Elf, machine: Machine, counted: bool = True) -> tuple[Trace, wire.Console]:
+def emulate(
+    setup: Setup, elf: Elf, machine: Machine, counted: bool = True, watch: Watch | None = None
+) -> tuple[Trace, wire.Console]:
     """Run firmware to its end on the emulator that ``setup`` names, and read what it printed.
 
-    ``counted`` False: nothing is counted, and its timers go by what is executed alone.
+    ``counted`` False: nothing is counted, and its timers go by what is executed alone. ``watch``: what else to record.
 
     Raises:
         EmulationError: it does not come to an end, or prints what it should not.
@@ -294,6 +302,7 @@ def emulate(setup: Setup, elf: Elf, machine: Machine, counted: bool = True) -> t
                 work=Path(folder),
                 stop_texts=(wire.HALTED,) if counted else (wire.ENDED, wire.HALTED),
                 instruction_limit=setup.options.instruction_limit,
+                watch=watch,
             )
         )
     try:

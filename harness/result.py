@@ -1,4 +1,4 @@
-"""The result of a run as it is stored, printed and compared. Counts are measured; nothing in here is an estimate."""
+"""The result of a run as it is stored, printed and compared. Everything but ``Result.estimate`` is measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from harness import json_schema
+from harness.cost.features import Features
 from harness.records import Record
 
 SCHEMA = "tflm-harness/run/2"
@@ -153,7 +154,7 @@ class Identity(Record, frozen=True):
     """Everything that decides the numbers. ``git_*`` are of the harness' checkout, None outside of one.
 
     ``machine_description_sha256`` is of the files that describe the machine to the emulator, None where it has it built
-    in.
+    in. ``cost_model`` is None where nothing was estimated.
     """
 
     model_sha256: str
@@ -175,6 +176,7 @@ class Identity(Record, frozen=True):
     harness_version: str
     git_commit: str | None
     git_dirty: bool | None
+    cost_model: str | None = None
 
 
 class Verdict(Record, frozen=True):
@@ -197,10 +199,49 @@ class Artifacts(Record, frozen=True):
     emulator_log: str | None
 
 
+class Interval(Record, frozen=True):
+    """An estimate with its bounds. ``high`` None: nothing is known that bounds it."""
+
+    value: float
+    low: float
+    high: float | None
+
+
+class LayerEstimate(Record, frozen=True):
+    """One operator's part of an estimate, and what it was made of. ``index`` None: what runs around the operators."""
+
+    index: int | None
+    cycles: int
+    latency_ms: float
+    features: Features
+
+
+class EstimatePart(Record, frozen=True):
+    """What a cost model says that one inference takes on the board. Nothing of it is measured, ``features`` included,
+    apart from the instructions in them.
+
+    ``tier`` says what the model rests on: "uncalibrated", or "calibrated on BOARD, COMPILER, LIBRARY". ``coverage`` is
+    the share of cases in which the truth is to lie between ``low`` and ``high``, ``basis`` the evidence for the bounds.
+    ``cycles`` = sum of the layers + overhead.
+    """
+
+    model: str
+    tier: str
+    clock_hz: int
+    cycles: Interval
+    latency_ms: Interval
+    coverage: float
+    basis: str
+    notes: tuple[str, ...]
+    layers: tuple[LayerEstimate, ...]
+    overhead: LayerEstimate
+
+
 class Result(Record, frozen=True):
     """One run. ``tflm`` says the vintage of the runtime that was measured.
 
-    ``functions`` is None where the emulator counts instructions without telling them apart.
+    ``functions`` is None where the emulator counts instructions without telling them apart. ``estimate`` is None unless
+    it was asked for.
     """
 
     schema: str
@@ -224,6 +265,7 @@ class Result(Record, frozen=True):
     marks: MarksPart
     identity: Identity
     artifacts: Artifacts
+    estimate: EstimatePart | None = None
 
     def to_json(self) -> bytes:
         """The result as indented JSON with a final newline."""

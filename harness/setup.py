@@ -17,7 +17,8 @@ DEFAULT_TIME_LIMIT_S = 60.0
 class Options(Record, frozen=True):
     """The axes of a run. ``fpu`` None takes the platform's.
 
-    ``time_limit_s`` and ``instruction_limit`` (None: none) bound each start of the emulator.
+    ``cycles`` asks for an estimate. ``time_limit_s`` and ``instruction_limit`` (None: none) bound each start of the
+    emulator.
     """
 
     kernels: str = "reference"
@@ -26,6 +27,7 @@ class Options(Record, frozen=True):
     emulator: str = "qemu"
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     instruction_limit: int | None = None
+    cycles: bool = False
 
 
 class Setup(Record, frozen=True):
@@ -70,6 +72,11 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
             raise BadInputError("QEMU has no limit of instructions", "give a limit of seconds, or run on Renode")
         if options.instruction_limit <= 0:
             raise BadInputError(f"{options.instruction_limit} instructions are no limit", "give more than 0")
+    if options.cycles and options.emulator != "qemu":
+        raise BadInputError(
+            f"cycles cannot be estimated from a run on {options.emulator}: it does not tell which code was executed",
+            "run on QEMU",
+        )
     found = platforms.load(platform)
     if options.fpu and found.fpu is None:
         raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")

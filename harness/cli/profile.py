@@ -41,6 +41,15 @@ def run(
     timeout: Annotated[
         float, typer.Option("--timeout", help="Limit of each start of the emulator, in seconds.")
     ] = 60.0,
+    cycles: Annotated[
+        bool, typer.Option("--cycles", help="Estimate the board's cycles and latency, too.", show_default=False)
+    ] = False,
+    features_out: Annotated[
+        Path | None,
+        typer.Option(
+            "--features-out", help="Write what the estimate is made of as CSV; with --cycles.", show_default=False
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
@@ -51,6 +60,10 @@ def run(
 
     if emulator not in (*BACKENDS, "both"):
         raise BadInputError(f"unknown emulator {emulator!r}", f"one of {', '.join((*BACKENDS, 'both'))}")
+    if cycles and emulator == "both":
+        raise BadInputError("cycles are estimated from one run", "leave --emulator out: QEMU tells what that takes")
+    if features_out is not None and not cycles:
+        raise BadInputError("--features-out writes what an estimate is made of", "add --cycles")
     choose_renode(renode, emulator)
     options: dict[str, Any] = {
         "kernels": kernels,
@@ -69,9 +82,17 @@ def run(
         else:
             results = [
                 pipeline.run(
-                    model, platform, emulator=emulator, instruction_limit=max_instructions, progress=steps, **options
+                    model,
+                    platform,
+                    emulator=emulator,
+                    instruction_limit=max_instructions,
+                    cycles=cycles,
+                    progress=steps,
+                    **options,
                 )
             ]
+    if features_out is not None:
+        _write_features(results[0], features_out)
     if as_json:
         both = b"[" + b",".join(item.to_json() for item in results) + b"]\n"
         write_json(both if emulator == "both" else results[0].to_json())
@@ -82,7 +103,18 @@ def run(
             console.print(tables.agreement(results[0], results[1]))
         for stored in results:
             console.print(f"stored in {relative(Path(stored.artifacts.elf).parent)}", markup=False, soft_wrap=True)
+        if features_out is not None:
+            console.print(f"features in {relative(features_out)}", markup=False, soft_wrap=True)
     return EXIT_PASS if all(item.verdict.passed for item in results) else EXIT_VERDICT_NO
+
+
+def _write_features(result: Result, path: Path) -> None:
+    from harness.cost import features, table
+
+    try:
+        path.write_text(features.to_csv(table.of(result)), encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 @app.command()

@@ -123,9 +123,19 @@ def _fitting(columns: Sequence[Column], natural: dict[str, int], width: int) -> 
 
 def result(shown: Result, target: Console) -> RenderableType:
     """Everything about one run."""
-    return Group(
-        _heading(shown), Text(), _layers(shown, target), Text(), _memory(shown, target), Text(), _verdict(shown)
-    )
+    from harness.report import estimates  # which draws its table with this module
+
+    parts: list[RenderableType] = [
+        _heading(shown),
+        Text(),
+        _layers(shown, target),
+        Text(),
+        _memory(shown, target),
+        Text(),
+    ]
+    if shown.estimate is not None:
+        parts += [*estimates.lines(shown, shown.estimate), Text()]
+    return Group(*parts, _verdict(shown))
 
 
 def _heading(shown: Result) -> Text:

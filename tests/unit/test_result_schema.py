@@ -81,7 +81,9 @@ def test_each_part_is_described_and_nothing_is_left_out_of_a_stored_result() -> 
     for name, part in schema()["$defs"].items():
         assert part["description"], name
         assert "\n " not in part["description"], name
-        assert sorted(part["required"]) == sorted(part["properties"]), name
+        # Results that were stored before these came are still read.
+        later = {"Result": ["estimate"], "Identity": ["cost_model"]}.get(name, [])
+        assert sorted(part["required"] + later) == sorted(part["properties"]), name
 
 
 def test_a_result_survives_being_stored() -> None:
