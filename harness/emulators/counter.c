@@ -6,8 +6,6 @@
  * Built by plugin.py with the host's compiler; -DPLUGIN_API=N is the plugin API version that is declared to QEMU:
  *   1       up to QEMU 8.2: an inline add works on a plain pointer
  *   2 ...   from QEMU 9.0: an inline add works on a "scoreboard", an array with one element per vCPU
- * The prototypes below are the few that are needed: Debian does not ship QEMU's header. qemu_plugin_insn_data is avoided
- * on purpose, its arguments changed between API 2 and 3.
  *
  * Arguments: out=FILE  mark=ADDRESS  [end=ADDRESS]   (numbers as strtoull reads them, no Thumb bit)
  *            live=on   FILE is a pipe: each segment is written as soon as it ends, and QEMU ends when the reader does
@@ -49,58 +47,7 @@
 #include <unistd.h>
 
 #include "flash_lines.h"
-
-/* ---- QEMU's plugin interface ------------------------------------------------------------------------------------- */
-
-#define EXPORT __attribute__((visibility("default")))
-
-typedef uint64_t qemu_plugin_id_t;
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-
-typedef struct {
-  const char *target_name;
-  struct {
-    int min, cur;
-  } version;
-  bool system_emulation;
-  union {
-    struct {
-      int smp_vcpus, max_vcpus;
-    } system;
-  };
-} qemu_info_t;
-
-enum { INLINE_ADD_U64 = 0 };
-enum { CALLBACK_NO_REGISTERS = 0 };
-enum { MEMORY_READ_AND_WRITE = 3 };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
-void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, void (*)(unsigned, void *), int, void *);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *, void (*)(unsigned, uint32_t, uint64_t, void *), int,
-                                      int, void *);
-unsigned qemu_plugin_mem_size_shift(uint32_t);
-size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
-void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, void (*)(unsigned, void *), int, void *);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
-
-#if PLUGIN_API == 1
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int, void *, uint64_t);
-void qemu_plugin_register_vcpu_mem_inline(struct qemu_plugin_insn *, int, int, void *, uint64_t);
-#else
-struct qemu_plugin_scoreboard;
-typedef struct {
-  struct qemu_plugin_scoreboard *score;
-  size_t offset;
-} qemu_plugin_u64;
-struct qemu_plugin_scoreboard *qemu_plugin_scoreboard_new(size_t);
-void *qemu_plugin_scoreboard_find(struct qemu_plugin_scoreboard *, unsigned);
-void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *, int, qemu_plugin_u64, uint64_t);
-void qemu_plugin_register_vcpu_mem_inline_per_vcpu(struct qemu_plugin_insn *, int, int, qemu_plugin_u64, uint64_t);
-#endif
+#include "qemu_plugin.h"
 
 EXPORT int qemu_plugin_version = PLUGIN_API;
 
@@ -240,72 +187,7 @@ static void watch_single(struct qemu_plugin_tb *tb) {
   count_accesses(insn, &single_accesses, index);
 }
 
-/* ---- edges, and lines of the flash: what a block does when it is entered ------------------------------------------ */
-
-enum { PAGE = 1024 };
-
-typedef struct {
-  uint64_t start, end, other_end; /* it goes on at one of both ends, or was left by a branch */
-  int64_t first_line, last_line;
-  uint64_t *taken; /* of the part that the block is left from */
-} visit_t;
-
-static bool edges, flash_known;
-static uint64_t **taken_chunks; /* times that block i was left by a branch, since the last cut */
-static size_t taken_used;
-static const visit_t *last_visit;
-static uint64_t more_accesses; /* what a bus makes of unaligned ones: odd words are a byte, a halfword and a byte */
-
-static uint64_t *taken_of(size_t index) {
-  while (taken_used <= index / CHUNK) {
-    taken_chunks = grown(taken_chunks, (taken_used + 1) * sizeof *taken_chunks);
-    taken_chunks[taken_used] = calloc(CHUNK, sizeof(uint64_t));
-    if (!taken_chunks[taken_used++]) die("memory");
-  }
-  return &taken_chunks[index / CHUNK][index % CHUNK];
-}
-
-static void at_block(unsigned vcpu, void *user) {
-  (void)vcpu;
-  const visit_t *now = user;
-  if (last_visit && now->start != last_visit->end && now->start != last_visit->other_end) *last_visit->taken += 1;
-  last_visit = now;
-  fetch_lines(now->first_line, now->last_line);
-}
-
-/* QEMU 7.2 gives stores to those who ask for loads alone. Nothing is stored to the flash, so that all are taken. */
-static void at_access(unsigned vcpu, uint32_t info, uint64_t address, void *user) {
-  (void)vcpu, (void)user;
-  if (flash_known) load_from(address);
-  if (address & 3) {
-    uint64_t size = UINT64_C(1) << qemu_plugin_mem_size_shift(info);
-    if (size == 2) more_accesses += address & 1;
-    if (size >= 4) more_accesses += address & 1 ? 2 : 1;
-  }
-}
-
-/* Behind the last instruction. Where that one is no branch and ends two bytes before a page, QEMU has looked at the next
- * halfword too and counts it in: its end is then one of two addresses. */
-static void block_end(const struct qemu_plugin_insn *last, visit_t *visit) {
-  uint64_t address = qemu_plugin_insn_vaddr(last);
-  size_t size = qemu_plugin_insn_size(last);
-  visit->end = address + (size > 4 ? 4 : size);
-  visit->other_end = address % PAGE == PAGE - 4 && size == 4 ? address + 2 : visit->end;
-}
-
-static void watch_block(struct qemu_plugin_tb *tb, size_t left_from) {
-  size_t length = qemu_plugin_tb_n_insns(tb);
-  visit_t *visit = grown(NULL, sizeof *visit);
-  visit->start = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, 0));
-  block_end(qemu_plugin_tb_get_insn(tb, length - 1), visit);
-  visit->taken = taken_of(left_from);
-  lines_between(flash_known ? visit->start : visit->end, visit->end, &visit->first_line, &visit->last_line);
-  qemu_plugin_register_vcpu_tb_exec_cb(tb, at_block, CALLBACK_NO_REGISTERS, visit);
-  for (size_t i = 0; i < length; i++) {
-    struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
-    qemu_plugin_register_vcpu_mem_cb(insn, at_access, CALLBACK_NO_REGISTERS, MEMORY_READ_AND_WRITE, NULL);
-  }
-}
+#include "edges.h"
 
 /* ---- the output file --------------------------------------------------------------------------------------------- */
 

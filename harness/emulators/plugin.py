@@ -17,7 +17,7 @@ from harness.paths import cache_folder
 from harness.records import Record
 
 SOURCE = Path(__file__).with_name("counter.c")
-_INCLUDED = SOURCE.with_name("flash_lines.h")
+_INCLUDED = tuple(SOURCE.with_name(name) for name in ("edges.h", "flash_lines.h", "qemu_plugin.h"))
 # 1: the interface up to QEMU 8.2; 2: from QEMU 9.0, whose functions used here are unchanged in 10.0 (API 4, which
 # accepts 2). A QEMU refuses what it does not speak when it loads the plugin.
 API_VERSIONS = (1, 2)
@@ -83,7 +83,8 @@ def _key(qemu: Path) -> str:
     real = qemu.resolve()
     state = real.stat()
     identity = f"{real}\n{state.st_mtime_ns}\n{state.st_size}\n{_FLAGS}\n{API_VERSIONS}\n".encode()
-    return hashlib.sha256(identity + SOURCE.read_bytes() + _INCLUDED.read_bytes()).hexdigest()[:16]
+    sources = b"".join(path.read_bytes() for path in (SOURCE, *_INCLUDED))
+    return hashlib.sha256(identity + sources).hexdigest()[:16]
 
 
 def _make(qemu: Path, folder: Path) -> None:

@@ -87,6 +87,24 @@ table:
 """
 
 
+# Words at offsets 1 and 2, halfwords at 1 and 2, bytes, and an aligned word: 2 + 1 + 1 accesses more in a round.
+UNALIGNED = """
+  ldr r4, =0x20000100
+  bl mark
+  movs r0, #10
+round:
+  ldr r1, [r4, #1]
+  str r1, [r4, #2]
+  ldrh r1, [r4, #1]
+  ldrh r1, [r4, #2]
+  ldrb r1, [r4, #3]
+  ldr r1, [r4, #4]
+  subs r0, #1
+  bne round
+  bl mark
+  b end
+  .ltorg
+"""
 EDGES = {"mark": 1, "loop": 8, "again": 4, "odd": 3}  # "odd" is entered by a branch when r1 is 7, 5, 3, 1
 
 
@@ -118,11 +136,15 @@ def test_edges_are_the_branches_taken(tmp_path: Path) -> None:
     assert segment.flash is None
 
 
+def test_unaligned_accesses(tmp_path: Path) -> None:
+    assert run(tmp_path, UNALIGNED, None).segments[1].unaligned == 10 * (2 + 1 + 1)
+
+
 def test_counts_are_those_without_edges(tmp_path: Path) -> None:
     watched = run(tmp_path, BRANCHES, INTERFACE)
     plain = qemu.run(tiny_firmware.job(tmp_path, MACHINE.machine, BRANCHES))
     assert [item.instructions for item in watched.segments] == [item.instructions for item in plain.segments]
-    assert all(item.taken is None and item.flash is None for item in plain.segments)
+    assert all(item.taken is item.unaligned is item.flash is None for item in plain.segments)
 
 
 @pytest.fixture(scope="module")
