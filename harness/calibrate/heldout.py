@@ -1,0 +1,144 @@
+"""Errors on networks that a fit has not seen, and the interval that follows from them.
+
+Everything is done anew without what is left out, the choice of the model included. Networks of one architecture are
+much alike, so two errors are told: with the network left out, and with its whole architecture left out. Where there are
+three architectures, the interval rests on the second.
+
+The interval is a conformal one: of n errors (the absolute logarithm of measured / predicted), the one of rank
+0.9 (n + 1), rounded up, bounds the next in 90 % of cases if networks are exchangeable. Nine errors are needed for that;
+with three to eight they are taken for normal, by Student's t; with fewer there is no interval.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.calibrate.fit import fit_chosen
+from harness.calibrate.samples import Sample, architectures, networks, total
+from harness.records import Record
+
+COVERAGE = 0.9
+LEAST_CONFORMAL = 9
+LEAST_NORMAL = 3
+LEAST_ARCHITECTURES = 3
+
+
+class HeldOut(Record, frozen=True):
+    """A network: its measured cycles, and those predicted by fits without it and without its architecture.
+
+    None: nothing else was left to fit to.
+    """
+
+    network: str
+    architecture: str
+    measured: float
+    without_network: float | None
+    without_architecture: float | None
+
+    @property
+    def error(self) -> float | None:
+        """Relative error of the prediction without the network."""
+        return None if self.without_network is None else self.without_network / self.measured - 1
+
+    @property
+    def architecture_error(self) -> float | None:
+        """Relative error of the prediction without its architecture."""
+        return None if self.without_architecture is None else self.without_architecture / self.measured - 1
+
+
+class Bounds(Record, frozen=True):
+    """Factors from a prediction to the bounds of the truth; ``method`` says how they were found and from what."""
+
+    low: float
+    high: float
+    method: str
+
+
+class Summary(Record, frozen=True):
+    """Mean and worst absolute relative error of some networks."""
+
+    networks: int
+    mean: float
+    worst: float
+
+
+def left_out(samples: Sequence[Sample]) -> tuple[HeldOut, ...]:
+    """Each network by fits without it."""
+    predicted = _without(samples, "architecture", architectures(samples))
+    alone = _without(samples, "network", networks(samples))
+    return tuple(
+        HeldOut(
+            network=network,
+            architecture=own[0].architecture,
+            measured=total(own),
+            without_network=alone.get(network),
+            without_architecture=predicted.get(network),
+        )
+        for network in networks(samples)
+        if (own := [sample for sample in samples if sample.network == network])
+    )
+
+
+def _without(samples: Sequence[Sample], field: str, names: Sequence[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name in names:
+        rest = [sample for sample in samples if getattr(sample, field) != name]
+        if not rest:
+            continue
+        fitted = fit_chosen(rest)
+        for sample in samples:
+            if getattr(sample, field) == name:
+                found[sample.network] = found.get(sample.network, 0.0) + fitted.cycles(sample)
+    return found
+
+
+def basis(held: Sequence[HeldOut]) -> str:
+    """What is left out for the interval: "architecture", of which there must be three, else "network"."""
+    return "architecture" if len({item.architecture for item in held}) >= LEAST_ARCHITECTURES else "network"
+
+
+def prediction(item: HeldOut, by: str) -> float | None:
+    """The prediction of a network without what ``by`` says."""
+    return item.without_architecture if by == "architecture" else item.without_network
+
+
+def interval(held: Sequence[HeldOut], by: str) -> Bounds | None:
+    """The bounds for another network, by errors of predictions without what ``by`` says; None: too few of them."""
+    found = [(item.measured, prediction(item, by)) for item in held]
+    errors = [math.log(measured / predicted) for measured, predicted in found if predicted]
+    count = len(errors)
+    rest = f"{count} networks, each predicted without its {by}"
+    if count >= LEAST_CONFORMAL:
+        reach = sorted(abs(error) for error in errors)[math.ceil(COVERAGE * (count + 1)) - 1]
+        return Bounds(low=math.exp(-reach), high=math.exp(reach), method=f"conformal, {rest}")
+    if count < LEAST_NORMAL:
+        return None
+    from scipy.stats import t
+
+    mean = sum(errors) / count
+    spread = math.sqrt(sum((error - mean) ** 2 for error in errors) / (count - 1) * (1 + 1 / count))
+    reach = float(t.ppf((1 + COVERAGE) / 2, count - 1)) * spread
+    return Bounds(low=math.exp(mean - reach), high=math.exp(mean + reach), method=f"Student's t, {rest}")
+
+
+def own_bounds(item: HeldOut, held: Sequence[HeldOut]) -> Bounds | None:
+    """Bounds for a network from the errors of others: of other architectures, where errors are told by those."""
+    by = basis(held)
+    return interval([other for other in held if getattr(other, by) != getattr(item, by)], by)
+
+
+def covered(item: HeldOut, held: Sequence[HeldOut]) -> bool | None:
+    """Whether the truth lies in the bounds that the others give; None where there are none."""
+    bounds, predicted = own_bounds(item, held), prediction(item, basis(held))
+    if bounds is None or predicted is None:
+        return None
+    return bounds.low * predicted <= item.measured <= bounds.high * predicted
+
+
+def summary(errors: Sequence[float | None]) -> Summary | None:
+    """Mean and worst of the errors that there are."""
+    known = [abs(error) for error in errors if error is not None]
+    if not known:
+        return None
+    return Summary(networks=len(known), mean=sum(known) / len(known), worst=max(known))
