@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 from harness import cores, library, pipeline, platforms, setup, toolchain
 from harness.emulators import plugin
-from harness.errors import BuildError, HarnessError
+from harness.errors import BadInputError, BuildError, HarnessError
 from harness.library import Progress
 from harness.records import Record
 from harness.result import Result
+from harness.sweep import expand
 from harness.sweep.metrics import measured
 from harness.sweep.plan import ROW_SCHEMA, Choice, LayerRow, Point, Row, failure_of
 
@@ -38,6 +41,7 @@ def measure(task: Task) -> Row:
     started = time.monotonic()
     choice = task.choice
     try:
+        require_unchanged(task)
         result = pipeline.run(
             choice.path,
             choice.platform,
@@ -52,6 +56,34 @@ def measure(task: Task) -> Row:
     except HarnessError as error:
         return failed(task, error, time.monotonic() - started)
     return row(task, result, time.monotonic() - started)
+
+
+def require_unchanged(task: Task) -> None:
+    """Refuse a point that has become another one: what is measured now must not be stored as what was planned.
+
+    Raises:
+        HarnessError: a file that it needs is gone or was changed, or a tool was.
+    """
+    if expand.identity_of(parts(task)) != task.identity:
+        raise HarnessError(
+            f"{task.choice.model}, an input, or a tool is not what it was when the sweep began", "run the sweep again"
+        )
+
+
+def parts(task: Task) -> dict[str, Any]:
+    """What decides a point's result, as it is here and now (see ``expand.Identify.parts``).
+
+    Raises:
+        HarnessError: a file is gone or was damaged, or a tool is missing. Never that the point is impossible: its files
+            could be used when the sweep began.
+    """
+    try:
+        return expand.Identify([Path(path) for path in task.inputs]).parts(task.choice)
+    except BadInputError as error:
+        raise HarnessError(
+            f"{task.choice.model} or an input is not what it was when the sweep began: {error.message}",
+            "put it back (networks of the zoo are made anew) and run the sweep again with --retry",
+        ) from error
 
 
 def failed(task: Task, error: HarnessError, seconds: float) -> Row:

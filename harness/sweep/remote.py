@@ -133,7 +133,7 @@ class Points:
     def _refused(self, who: str, task: Task, answer: Refusal) -> HarnessError:
         if answer.parts is None:
             return HarnessError(f"{who} cannot measure: {answer.reason}", answer.hint)
-        mine = {**_parts(task), "code": self._code}
+        mine = {**worker.parts(task), "code": self._code}
         return HarnessError(
             f"{who} would measure something else: {differences(mine, answer.parts)}",
             "install the same there and start the worker anew, or stop it; --retry runs such points again",
@@ -180,10 +180,6 @@ def _short(value: Any, other: Any) -> str | None:
     return None if len(value) >= 32 and all(character in "0123456789abcdef " for character in value) else value
 
 
-def _parts(task: Task) -> dict[str, Any]:
-    return expand.Identify([Path(path) for path in task.inputs]).parts(task.choice)
-
-
 @functools.cache
 def code_sha256() -> str:
     """Of the modules that measure, as of the first call: an edit does not reach a process that has loaded them."""
@@ -200,7 +196,7 @@ _ = code_sha256()  # when a worker loads this module, not when the first task co
 
 
 def _content(path: Path) -> bytes:
-    """A file's bytes; none where it is gone meanwhile, which shows as another identity."""
+    """A file's bytes; none where it is gone meanwhile, which the worker refuses."""
     try:
         return path.read_bytes()
     except OSError:
@@ -244,7 +240,7 @@ def deliver(measure: Measure, parcel: Parcel) -> Delivery:
 
 def _other_parts(parcel: Parcel, task: Task) -> dict[str, Any] | None:
     """What decides the result here, None where that is what the task's identity stands for."""
-    parts = _parts(task)
+    parts = worker.parts(task)
     if parcel.code == code_sha256() and expand.identity_of(parts) == parcel.task.identity:
         return None
     return {**parts, "code": code_sha256()}

@@ -142,8 +142,9 @@ def run(
         BadInputError: the file, or a value in it, cannot be used; or the sweep is under way in another process (2).
         HarnessError: a compiler is missing, a library does not build, results cannot be stored, a cluster is gone (3).
     """
-    plan = expand.expand(file.load(Path(path)), make=True, progress=progress)
-    with points.locked(plan.name):
+    checked = file.load(Path(path))
+    with points.locked(checked.sweep.name):  # first: networks take long to make, and a second sweep would wait for them
+        plan = expand.expand(checked, make=True, progress=progress)
         rows = points.read(plan.name)
         todo = _to_run(plan, rows, retry)
         points.write_plan(plan)

@@ -106,4 +106,5 @@ def test_a_worker_that_finds_another_identity_gives_no_numbers(
     damaged = msgspec.structs.replace(parcel, files={task.choice.path: b""})
     row = remote.deliver(fail, damaged).row
     assert row is not None and row.failure is not None and "the file is empty" in row.failure.message
+    assert row.failure.kind == "not measured"
     assert tables.point_rows(plan, {})[-1].state != "ok"

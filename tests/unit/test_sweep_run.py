@@ -11,15 +11,19 @@ from typing import Any
 
 import filelock
 import pytest
+import result_maker
 import sweep_maker
 
-from harness import cli, cores, library, sources, toolchain
+from harness import cli, cores, library, pipeline, sources, toolchain
 from harness.errors import BadInputError, BuildError, HarnessError
 from harness.library import Progress
 from harness.paths import cache_folder
-from harness.sweep import points, run, tables
+from harness.sweep import expand, points, run, tables
+from harness.sweep import measure as worker
+from harness.sweep.file import load
 from harness.sweep.plan import Plan, Point, Row
 from harness.sweep.run import Outcome, outlook
+from tests.conftest import DIGITS
 
 
 @pytest.fixture
@@ -165,6 +169,39 @@ def test_two_at_once_are_refused(tmp_path: Path, marks: Path) -> None:
     with filelock.FileLock(points.folder("made") / ".lock"), pytest.raises(BadInputError, match="another process runs"):
         sweep(sweep_maker.write(tmp_path))
     assert sweep(sweep_maker.write(tmp_path)).ran == 4
+
+
+def test_what_runs_already_is_refused_before_anything_is_made(
+    tmp_path: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making networks may take minutes, and would wait for the other sweep, which makes the same."""
+    monkeypatch.setattr(expand, "expand", lambda *_file, **_options: pytest.fail("it was expanded"))
+    with points.locked("made"), pytest.raises(BadInputError, match="another process runs"):
+        run.run(sweep_maker.write(tmp_path))
+
+
+@pytest.mark.parametrize("replace", [None, b"", DIGITS.read_bytes() + bytes(16)])
+def test_a_file_that_changes_meanwhile_is_not_measured_as_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bytes | None
+) -> None:
+    network = tmp_path / "network.tflite"
+    network.write_bytes(DIGITS.read_bytes())
+    path = tmp_path / "made.toml"
+    path.write_text('name = "made"\n[axes]\nmodels = ["*.tflite"]\nplatforms = ["mps2-an386"]\n')
+    (point,) = expand.expand(load(path)).points
+    task = worker.Task(identity=point.identity or "", choice=point.choice, time_limit_s=60.0, command=())
+    result = result_maker.result((result_maker.layer(0, "CONV_2D", 1000, 1000, macs=100),))
+    monkeypatch.setattr(pipeline, "run", lambda *_arguments, **_options: result)
+    assert worker.measure(task).failure is None
+    monkeypatch.setattr(pipeline, "run", lambda *_arguments, **_options: pytest.fail("it was run"))
+    if replace is None:
+        network.unlink()
+    else:
+        network.write_bytes(replace)
+    failure = worker.measure(task).failure
+    assert failure is not None
+    assert failure.kind == "not measured"  # "impossible" would be no failure, and not be run again by --retry
+    assert "not what it was when the sweep began" in failure.message
 
 
 def test_an_interrupt_keeps_what_is_done_and_ends_the_workers(
