@@ -15,6 +15,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     baseline,
     boards,
     compare,
+    energy,
     gate,
     history,
     plot,
