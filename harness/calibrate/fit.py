@@ -18,6 +18,7 @@ from harness.records import Record
 EXTRA_HINT = "pip install 'tflm-harness[calibrate]'"
 MOST_COEFFICIENTS = 4
 GAIN = 0.9
+_NOISE = 1e-12  # a squared error below which two fits are equally exact
 
 # From simple to complex; a later one has to earn its coefficients.
 MODELS: tuple[tuple[str, ...], ...] = (
@@ -93,7 +94,7 @@ def chosen(samples: Sequence[Sample]) -> tuple[str, ...]:
     best, error = MODELS[0], math.inf
     for names in candidates(samples):
         found = _squared(samples, apart, names)
-        if found < error * (1.0 if len(names) == len(best) else GAIN**2):
+        if found < error * (1.0 if len(names) == len(best) else GAIN**2) - _NOISE:
             best, error = names, found
     return best
 

@@ -14,6 +14,7 @@ import typer
 from harness.cli import (  # noqa: F401  (each registers its commands)
     baseline,
     boards,
+    calibrate,
     compare,
     energy,
     gate,
