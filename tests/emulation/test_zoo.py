@@ -9,7 +9,7 @@ import pytest
 
 import harness
 from harness.zoo import convert
-from harness.zoo.make import make
+from harness.zoo.make import Made, many
 from harness.zoo.networks import parse
 from harness.zoo.recipe import recipe
 
@@ -25,10 +25,16 @@ NETWORKS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+@pytest.fixture(scope="module")
+def networks() -> list[Made]:
+    """All at once, as each start of TensorFlow takes seconds."""
+    return many([recipe(parse(text), **settings) for text, settings in NETWORKS])
+
+
 @pytest.mark.parametrize("kernels", ["reference", "cmsis-nn"])
-@pytest.mark.parametrize(("text", "settings"), NETWORKS)
-def test_networks_of_the_zoo_are_exact(text: str, settings: dict[str, Any], kernels: str, results: Path) -> None:
-    made = make(recipe(parse(text), **settings))
+@pytest.mark.parametrize("number", range(len(NETWORKS)), ids=[" ".join((text, *more)) for text, more in NETWORKS])
+def test_networks_of_the_zoo_are_exact(number: int, kernels: str, networks: list[Made], results: Path) -> None:
+    made = networks[number]
     found = harness.run(made.path, "mps2-an386", kernels=kernels)
     assert found.check.first_difference is None
     assert found.check.layers_exact

@@ -62,7 +62,7 @@ NO_BIAS = ("depthwise", "double")
 @pytest.mark.parametrize("name", TOPOLOGIES)
 def test_removing_dead_channels_keeps_the_outputs(name: str, keras: Any, networks: dict[str, Any]) -> None:
     @settings(
-        max_examples=5, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=3, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
     )
     @given(st.data())
     def check(data: st.DataObject) -> None:
