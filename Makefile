@@ -10,7 +10,7 @@ demo: ## run the main job on the network that the project ships
 
 test: ## run the whole test suite
 	@sh .ci/bootstrap test
-	@.venv/bin/python -m pytest -n auto
+	@.venv/bin/python -m pytest -n auto --dist worksteal
 
 lint: ## check style and types
 	@sh .ci/bootstrap test
