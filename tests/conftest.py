@@ -16,6 +16,9 @@ ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "harness" / "zoo" / "digits.tflite"
 SHARED_MODELS = ROOT.parent / "shared" / "models"
 
+# pytest-xdist's workers are told a width that is nobody's. Output that no terminal takes has the same one everywhere.
+os.environ.pop("COLUMNS", None)
+
 
 def _terminals() -> bool:
     """Whether this system has pseudo-terminals: a chroot without /dev/pts has none."""
