@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from harness import git, json_schema, store
-from harness.errors import BadInputError, HarnessError, NewerSchemaError
+from harness import atomic, git, json_schema, store
+from harness.errors import BadInputError, NewerSchemaError
 from harness.gate import comparability, metrics
 from harness.gate.judge import Judged, judge_one
 from harness.gate.metrics import METRICS, Value
@@ -218,15 +218,7 @@ def write(result: Result, folder: Path, said: Provenance) -> Path:
     paths: dict[str, str | None] = msgspec.structs.asdict(result.artifacts)
     names = {key: path and Path(path).name for key, path in paths.items()}
     stored = msgspec.structs.replace(result, artifacts=msgspec.convert(names, Artifacts))
-    target = folder / name(result)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".part")
-        partial.write_bytes(Baseline(schema=SCHEMA, provenance=said, result=stored).to_json())
-        partial.replace(target)
-    except OSError as error:
-        raise HarnessError(f"cannot write {target}: {error.strerror}") from error
-    return target
+    return atomic.write(folder / name(result), Baseline(schema=SCHEMA, provenance=said, result=stored).to_json())
 
 
 # --- comparing -------------------------------------------------------------------------------------------------------

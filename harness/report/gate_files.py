@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness import atomic
 from harness.errors import HarnessError
 from harness.gate.verdict import Verdict
 from harness.report.gate_junit import junit
 from harness.report.gate_markdown import comment, summary
 
 VERDICT, SUMMARY, COMMENT, JUNIT = "verdict.json", "summary.md", "comment.md", "junit.xml"
+_HINT = "name another folder"
 
 
 def clear(folder: Path) -> None:
@@ -23,7 +25,7 @@ def clear(folder: Path) -> None:
         for name in (VERDICT, SUMMARY, COMMENT, JUNIT):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise HarnessError(f"cannot write {folder}: {error.strerror or error}", _HINT) from error
 
 
 def write(shown: Verdict, folder: Path) -> tuple[Path, ...]:
@@ -38,18 +40,4 @@ def write(shown: Verdict, folder: Path) -> tuple[Path, ...]:
         COMMENT: comment(shown).encode(errors="replace"),
         JUNIT: junit(shown),
     }
-    written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in contents.items():
-            partial = folder / f".{name}.part"
-            partial.write_bytes(content)
-            partial.replace(folder / name)
-            written.append(folder / name)
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
-    return tuple(written)
-
-
-def _cannot_write(folder: Path, error: OSError) -> HarnessError:
-    return HarnessError(f"cannot write {folder}: {error.strerror or error}", "name another folder")
+    return tuple(atomic.write(folder / name, content, _HINT) for name, content in contents.items())

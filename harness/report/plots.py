@@ -6,11 +6,12 @@ import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from harness.errors import BadInputError, HarnessError, MissingToolError
+from harness import atomic
+from harness.errors import BadInputError, MissingToolError
 from harness.paths import results_folder
 from harness.records import Record
 from harness.report import plots_channels, plots_layers, plots_page, plots_pareto, plots_speedup
-from harness.report.plots_page import FORMATS
+from harness.report.plots_page import FOLDER_HINT, FORMATS
 from harness.report.plots_points import NotDrawn, Picture, Swept
 from harness.sweep import points, tables
 
@@ -109,18 +110,7 @@ def plot(name: str, kinds: Sequence[str] = (), formats: Sequence[str] = (), fold
 
 
 def _save(picture: Picture, formats: Iterable[str], folder: Path) -> tuple[Path, ...]:
-    files = []
-    for format in formats:
-        path = folder / f"{picture.name}.{format}"
-        content = plots_page.save(picture.figure, format)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.name}.part")
-            partial.write_bytes(content)
-            partial.replace(path)
-        except OSError as error:
-            raise HarnessError(
-                f"cannot write {path}: {error.strerror or error}", "name another folder with --output"
-            ) from error
-        files.append(path)
-    return tuple(files)
+    return tuple(
+        atomic.write(folder / f"{picture.name}.{format}", plots_page.save(picture.figure, format), FOLDER_HINT)
+        for format in formats
+    )

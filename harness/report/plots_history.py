@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.errors import BadInputError, HarnessError, MissingToolError
+from harness import atomic
+from harness.errors import BadInputError, MissingToolError
 from harness.gate import words
 from harness.history import Entry, History, Series
 from harness.paths import results_folder
 from harness.report import plots_page as pages
-from harness.report.plots_page import FORMATS, Quantity
+from harness.report.plots_page import FOLDER_HINT, FORMATS, Quantity
 from harness.sweep.tables import EXTRA_HINT
 
 if TYPE_CHECKING:
@@ -61,28 +62,15 @@ def plot(shown: History, formats: Sequence[str] = (), folder: Path | None = None
     drawn = [item for item in shown.series if any(entry.value is not None for entry in item.entries)]
     if not drawn:
         raise BadInputError(f"no baseline in git holds a number of {shown.metric} that can be read")
-    files = []
+    written = []
     with pages.style():
         for first in range(0, len(drawn), _PANELS):
             figure = page(shown, drawn[first : first + _PANELS])
             number = "" if len(drawn) <= _PANELS else f"-{first // _PANELS + 1}"
             for format in dict.fromkeys(formats or FORMATS):
                 path = (folder or default_folder()) / f"{shown.metric}{number}.{format}"
-                files.append(_save(path, pages.save(figure, format)))
-    return tuple(files)
-
-
-def _save(path: Path, content: bytes) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.part")
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise HarnessError(
-            f"cannot write {path}: {error.strerror or error}", "name another folder with --output"
-        ) from error
-    return path
+                written.append(atomic.write(path, pages.save(figure, format), FOLDER_HINT))
+    return tuple(written)
 
 
 def page(shown: History, series: Sequence[Series]) -> Any:

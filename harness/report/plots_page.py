@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FORMATS = ("png", "svg")
+FOLDER_HINT = "name another folder with --output"
 
 WIDTH = 8.0  # inches; at 800 pixels of a page a point is 1.4 pixels
 _DPI = 200
