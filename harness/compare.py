@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness import baseline, explain, git, json_schema
+from harness import baseline, explain, git, json_schema, labels
 from harness.errors import BadInputError, HarnessError
 from harness.explain import Explanation, LayerMoved, Moved
 from harness.gate import comparability
@@ -37,9 +37,9 @@ class Side(Record, frozen=True):
     @property
     def label(self) -> str:
         """In one line."""
-        emulator = "" if self.emulator == "qemu" else f", {self.emulator}"
-        fpu = "" if self.fpu else ", no FPU"
-        return f"{self.model} on {self.platform} ({self.kernels}, {self.optimisation}{fpu}{emulator})"
+        return labels.run(
+            self.model, self.platform, self.kernels, self.optimisation, self.fpu is not None, self.emulator
+        )
 
 
 class Differs(Record, frozen=True):

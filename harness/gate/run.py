@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness import baseline, platforms, setup
+from harness import baseline, labels, platforms, setup
 from harness.errors import BadInputError, HarnessError
 from harness.gate import decide, policy
 from harness.gate import measure as worker
@@ -211,10 +211,12 @@ def _failure(choice: Choice, failure: Failure) -> FailurePart:
 
 
 def _label(choice: Choice) -> str:
-    fpu = ", no FPU" if choice.fpu is False else ""
-    emulator = "" if choice.emulator == "qemu" else f", {choice.emulator}"
     name = Path(choice.model).name
-    return f"{name} on {choice.platform} ({choice.kernels}, {choice.optimisation}{fpu}{emulator})"
+    return labels.run(name, choice.platform, choice.kernels, choice.optimisation, _uses_fpu(choice), choice.emulator)
+
+
+def _uses_fpu(choice: Choice) -> bool:
+    return setup.uses_fpu(platforms.load(choice.platform), choice.fpu)
 
 
 def _decide(given: policy.File, judged: list[Judged], found: Measured, folder: Path) -> Verdict:
@@ -227,8 +229,9 @@ def _decide(given: policy.File, judged: list[Judged], found: Measured, folder: P
 
 def _baseline(choice: Choice) -> str:
     """The name of the baseline's file of a point that has no result."""
-    fpu = setup.uses_fpu(platforms.load(choice.platform), choice.fpu)
-    return baseline.file_name(Path(choice.model).name, choice.platform, choice.kernels, choice.optimisation, fpu)
+    return baseline.file_name(
+        Path(choice.model).name, choice.platform, choice.kernels, choice.optimisation, _uses_fpu(choice)
+    )
 
 
 def require_names(results: Iterable[Result]) -> None:

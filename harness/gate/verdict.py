@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness import json_schema
+from harness import json_schema, labels
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
 from harness.gate.metrics import Value
 from harness.records import Record
@@ -88,9 +88,9 @@ class RunPart(Record, frozen=True):
     @property
     def label(self) -> str:
         """The run in one line."""
-        emulator = "" if self.emulator == "qemu" else f", {self.emulator}"
-        fpu = "" if self.fpu else ", no FPU"
-        return f"{self.model} on {self.platform} ({self.kernels}, {self.optimisation}{fpu}{emulator})"
+        return labels.run(
+            self.model, self.platform, self.kernels, self.optimisation, self.fpu is not None, self.emulator
+        )
 
 
 class FailurePart(Record, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from harness import labels
 from harness.budgets import Excess
 from harness.gate import metrics, words
 from harness.records import Record
@@ -45,9 +46,8 @@ class Emulated(Record, frozen=True):
 
 
 def label(model: str, platform: str, kernels: str, optimisation: str, fpu: bool | None, emulator: str) -> str:
-    """A run in one line. Only what is not as usual is said of FPU and emulator."""
-    without = ", no FPU" if fpu is False else ""
-    return f"{model} on {platform} ({kernels}, {optimisation}{without}{'' if emulator == 'qemu' else f', {emulator}'})"
+    """A run in one line; ``fpu`` None: nothing was said of it."""
+    return labels.run(model, platform, kernels, optimisation, fpu is not False, emulator)
 
 
 def measured(name: str, result: Result, over: Iterable[Excess]) -> Emulated:

@@ -131,7 +131,7 @@ def test_what_cannot_be_measured(
     monkeypatch.setenv(gate_maker.HOW, how)
     found = gate(policy)
     assert found.exit_code == code
-    assert found.headline == f"digits.tflite on mps2-an385 (reference, -O2): {message}"
+    assert found.headline == f"digits.tflite on mps2-an385 (reference, -O2, no FPU): {message}"
     assert len(found.runs) == 1, "the other is judged still; and the baseline of this one is no stale one"
 
 
@@ -142,7 +142,7 @@ def test_a_library_that_does_not_build(tmp_path: Path, marks: Path) -> None:
     found = gate(write(tmp_path), build=build)
     assert found.exit_code == 3
     assert found.headline.startswith(
-        "digits.tflite on mps2-an385 (reference, -O2): cannot build the library: cc1: it broke"
+        "digits.tflite on mps2-an385 (reference, -O2, no FPU): cannot build the library: cc1: it broke"
     )
     assert calls(marks) == ["mps2-an386"]
 
