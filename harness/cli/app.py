@@ -24,6 +24,10 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else there.")]
 
 
+POLICY = Path("results/policies/pr.toml")
+Baselines = Annotated[Path, typer.Option("--baseline", help="Folder of the baselines.")]
+BASELINES = Path("results/baselines")
+
 Renode = Annotated[
     Path | None,
     typer.Option("--renode", help="Renode's program, instead of $RENODE or what PATH has.", show_default=False),

@@ -8,19 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import Json, app, print_json, relative, write_json
+from harness.cli.app import BASELINES, POLICY, Baselines, Json, app, print_json, relative, write_json
 from harness.errors import EXIT_PASS, BadInputError
 
 if TYPE_CHECKING:
     from harness.baseline_update import Item, Update
 
-_POLICY = Path("results/policies/pr.toml")
-_BASELINES = Path("results/baselines")
-
 baselines = typer.Typer(name="baseline", help="Make and show what later runs are compared with.", no_args_is_help=True)
 app.add_typer(baselines)
-
-Folder = Annotated[Path, typer.Option("--baseline", help="Folder of the baselines.")]
 
 
 @baselines.command()
@@ -31,9 +26,9 @@ def update(
                        show_default=False),
     ] = None,
     reason: Annotated[str | None, typer.Option("--reason", help="Why: it is stored.", show_default=False)] = None,
-    policy: Annotated[Path | None, typer.Option("--policy", help=f"The policy (TOML); {_POLICY}.",
+    policy: Annotated[Path | None, typer.Option("--policy", help=f"The policy (TOML); {POLICY}.",
                                                 show_default=False)] = None,
-    folder: Folder = _BASELINES,
+    folder: Baselines = BASELINES,
     remove_unused: Annotated[
         bool, typer.Option("--remove-unused", help="Remove baselines that no run of the policy has.")
     ] = False,
@@ -55,7 +50,7 @@ def update(
     if runs:
         found = baseline_update.from_runs(runs, folder)
     else:
-        found = _measured(policy or _POLICY, folder, remove_unused, jobs, command, as_json)
+        found = _measured(policy or POLICY, folder, remove_unused, jobs, command, as_json)
     if not as_json:
         _print_update(found)
     written: tuple[Path, ...] = ()
@@ -72,15 +67,9 @@ def _measured(
     policy: Path, folder: Path, remove_unused: bool, jobs: int | None, command: tuple[str, ...], quiet: bool
 ) -> Update:
     from harness import baseline_update
-    from harness.report.progress import Steps
-    from harness.report.sweep import PointProgress
-    from harness.sweep.plan import Point, Row
+    from harness.report.sweep import progress
 
-    def on_point(point: Point, row: Row, finished: int, total: int) -> None:
-        steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
-        points(point, row, finished, total)
-
-    with PointProgress(quiet=quiet) as points, Steps(quiet=quiet) as steps:
+    with progress(quiet) as (steps, on_point):
         return baseline_update.from_policy(
             policy, folder, remove_unused=remove_unused, jobs=jobs, progress=steps, on_point=on_point, command=command
         )
@@ -134,7 +123,7 @@ def _item(item: Item) -> dict[str, Any]:
 
 
 @baselines.command("list")
-def list_baselines(folder: Folder = _BASELINES, as_json: Json = False) -> int:
+def list_baselines(folder: Baselines = BASELINES, as_json: Json = False) -> int:
     """The baselines of a folder, with their reasons."""
     from harness import baseline
     from harness.gate import decide
@@ -175,7 +164,7 @@ def _listed(path: Path, found: Any) -> dict[str, Any]:
 @baselines.command()
 def show(
     name: Annotated[str, typer.Argument(help="A baseline's name, or a part of it.", show_default=False)],
-    folder: Folder = _BASELINES,
+    folder: Baselines = BASELINES,
     as_json: Json = False,
 ) -> int:
     """One baseline: where it comes from, what it replaced, its result."""

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.app import Json, app, print_json, relative, write_json
+from harness.cli.app import BASELINES, POLICY, Baselines, Json, app, print_json, relative, write_json
 from harness.errors import EXIT_PASS, BadInputError, HarnessError
 
 if TYPE_CHECKING:
     from harness.gate.verdict import Verdict
 
-_POLICY = Path("results/policies/pr.toml")
-_BASELINES = Path("results/baselines")
-
 
 @app.command()
 def gate(
-    policy: Annotated[Path, typer.Option("--policy", help="The policy (TOML).")] = _POLICY,
-    baselines: Annotated[Path, typer.Option("--baseline", help="Folder of the baselines.")] = _BASELINES,
+    policy: Annotated[Path, typer.Option("--policy", help="The policy (TOML).")] = POLICY,
+    baselines: Baselines = BASELINES,
     runs: Annotated[
         list[str] | None,
         typer.Option("--run", "-r", help="Judge this stored run, or result file, instead of measuring; repeatable.",
@@ -70,18 +67,11 @@ def gate(
 
 def _gate(policy: Path, baselines: Path, runs: list[str] | tuple[str, ...], jobs: int | None, quiet: bool) -> Verdict:
     from harness.gate import run as gates
-    from harness.report.progress import Steps
-    from harness.report.sweep import PointProgress
-    from harness.sweep.plan import Point, Row
+    from harness.report.sweep import progress
 
     if runs:
         return gates.judge(policy, baselines, runs)
-
-    def on_point(point: Point, row: Row, finished: int, total: int) -> None:
-        steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
-        points(point, row, finished, total)
-
-    with PointProgress(quiet=quiet) as points, Steps(quiet=quiet) as steps:
+    with progress(quiet) as (steps, on_point):
         return gates.run(
             policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=("harness", *sys.argv[1:])
         )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, app, relative, write_json
+from harness.cli.app import BASELINES, Baselines, Json, app, relative, write_json
 from harness.errors import EXIT_PASS, BadInputError
 
 
@@ -16,7 +16,7 @@ def history(
     metric: Annotated[str, typer.Argument(help="A number a run: instructions, flash, ram, arena, stack, ...")] = (
         "instructions"
     ),
-    folder: Annotated[Path, typer.Option("--baseline", help="Folder of the baselines.")] = Path("results/baselines"),
+    folder: Baselines = BASELINES,
     model: Annotated[
         str | None, typer.Option("--model", help="Only networks of this name; may be a pattern.", show_default=False)
     ] = None,

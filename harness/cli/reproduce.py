@@ -15,7 +15,6 @@ from harness.errors import BadInputError
 
 if TYPE_CHECKING:
     from harness.reproduce.reproduction import Reproduction
-    from harness.sweep.plan import Point, Row
 
 PAPERS = ("heim2021",)
 
@@ -84,19 +83,13 @@ class _Sweeps:
         self._quiet = quiet
 
     def __call__(self, path: Path) -> str:
-        from harness.report.progress import Steps
-        from harness.report.sweep import PointProgress
+        from harness.report.sweep import progress
         from harness.report.tables import console
         from harness.sweep.run import run
 
         if not self._quiet:
             console(stderr=True).print(f"{path.stem}:", markup=False)
-        with PointProgress(quiet=self._quiet) as points, Steps(quiet=self._quiet) as steps:
-
-            def on_point(point: Point, row: Row, finished: int, total: int) -> None:
-                steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
-                points(point, row, finished, total)
-
+        with progress(self._quiet) as (steps, on_point):
             outcome = run(path, jobs=self._jobs, retry=self._retry, progress=steps, on_point=on_point,
                           command=("harness", *sys.argv[1:]))  # fmt: skip
         return outcome.plan.name

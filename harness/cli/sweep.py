@@ -100,8 +100,7 @@ def _dry_run(file: Path, jobs: int | None, retry: bool, as_json: bool) -> int:
 
 
 def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: str | None) -> int:
-    from harness.report.progress import Steps
-    from harness.report.sweep import PointProgress, closing
+    from harness.report.sweep import closing, progress
     from harness.report.tables import console
     from harness.sweep.plan import Point, Row
     from harness.sweep.run import run
@@ -109,21 +108,20 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: 
     options: dict[str, Any] = {"jobs": jobs, "retry": retry, "command": ("harness", *sys.argv[1:])}
     done = 0
 
-    def on_point(point: Point, row: Row, finished: int, total: int) -> None:
+    def counted(point: Point, row: Row, finished: int, total: int) -> None:
         nonlocal done
         done = finished
-        steps.__exit__(None, None, None)  # two live lines cannot be on one terminal, and builds are over
-        points(point, row, finished, total)
+        on_point(point, row, finished, total)
 
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _end)
     started = time.monotonic()
     try:
-        with PointProgress(quiet=as_json) as points, Steps(quiet=as_json) as steps:
+        with progress(as_json) as (steps, on_point):
             if scheduler is not None:
                 options |= _on_cluster(scheduler, steps)
-            outcome = run(file, progress=steps, on_point=on_point, **options)
+            outcome = run(file, progress=steps, on_point=counted, **options)
     except KeyboardInterrupt:
         _interrupted(signal.SIGINT, done)
     except _Ended as ended:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -20,12 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
-from harness.report.progress import Rate
+from harness.report.progress import Rate, Steps
 from harness.report.tables import console, printable
 from harness.sweep.metrics import METRICS
 from harness.sweep.pareto import Goal, Ranking, Standing
 from harness.sweep.plan import Failure, Point, Row
-from harness.sweep.run import ASSUMED_BUILD_SECONDS, Outcome, Outlook
+from harness.sweep.run import ASSUMED_BUILD_SECONDS, OnPoint, Outcome, Outlook
 from harness.sweep.tables import PointRow, point_rows
 
 _PLAIN_EVERY_S = 10.0
@@ -91,6 +93,18 @@ class PointProgress:
             self._live.start()
             self._task = self._live.add_task("points", total=total, failed="")
         self._live.update(self._task, completed=done, failed=f"{self._failed} failed" if self._failed else "")
+
+
+@contextlib.contextmanager
+def progress(quiet: bool = False) -> Iterator[tuple[Steps, OnPoint]]:
+    """What is to be told of builds, and of points, which come after them: two live lines cannot be on one terminal."""
+    with PointProgress(quiet=quiet) as points, Steps(quiet=quiet) as steps:
+
+        def on_point(point: Point, row: Row, done: int, total: int) -> None:
+            steps.__exit__(None, None, None)
+            points(point, row, done, total)
+
+        yield steps, on_point
 
 
 def outlook(shown: Outlook) -> RenderableType:
