@@ -74,12 +74,6 @@ class Explanation(Record, frozen=True):
     outputs_equal: bool
 
     @property
-    def worst_layer(self) -> LayerMoved | None:
-        """The layer that grew most, None where none did."""
-        grown = [item for item in self.layers if item.change > 0]
-        return max(grown, key=lambda item: item.change) if grown else None
-
-    @property
     def first_output(self) -> LayerMoved | None:
         """The first layer whose outputs are others, None where only the final outputs are, or none."""
         return next((item for item in self.layers if item.outputs_equal is False), None)

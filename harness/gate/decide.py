@@ -7,6 +7,8 @@ import re
 from collections.abc import Container, Iterable
 from pathlib import Path
 
+import msgspec
+
 from harness import baseline
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, HarnessError
 from harness.gate import policy, words
@@ -151,11 +153,7 @@ def judged(result: Result, folder: Path, accuracy: float | None = None, reason: 
     """
     found = baseline.find(result, folder)
     made = Judged(result=result, baseline=found, baseline_file=baseline.name(result), accuracy=accuracy)
-    if reason is None:
-        return made
-    return Judged(
-        result=result, baseline=found, baseline_file=made.baseline_file, accuracy=accuracy, accuracy_reason=reason
-    )
+    return made if reason is None else msgspec.structs.replace(made, accuracy_reason=reason)
 
 
 def failed(path: Path, error: HarnessError) -> Verdict:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from harness.compare import Compared
+from harness.gate import words
 from harness.report import compare_lines
 from harness.report.compare_lines import Line
 from harness.report.tables import Column, FittingTable, Row, printable
@@ -25,12 +26,11 @@ def compared(shown: Compared, everything: bool = False) -> RenderableType:
     if rows:
         parts += [Text(), _table("layer, in it functions and classes", rows)]
     if left:
-        layers = "layer" if left == 1 else "layers"
-        parts.append(Text(f"{left} {layers} did not change", style="dim"))
+        parts.append(Text(f"{words.count(left, 'layer')} did not change", style="dim"))
     for name, moved in compare_lines.overall(shown, everything):
         parts += [Text(), _table(f"{name} of the whole inference", moved)]
     if shown.functions is None or shown.classes is None:
-        parts.append(Text("of at least one, the emulator tells no functions and classes apart", style="dim"))
+        parts.append(Text(compare_lines.NOT_TOLD_APART, style="dim"))
     parts += [Text(), Text(printable(compare_lines.outputs(shown)))]
     return Group(*parts)
 

@@ -12,6 +12,7 @@ from harness.compare import Compared, Differs, LayerPart, Part
 from harness.gate import words
 from harness.gate.metrics import Value
 
+NOT_TOLD_APART = "of at least one, the emulator tells no functions and classes apart"
 _MOST_FUNCTIONS, _MOST_CLASSES, _MOST_OVERALL = 4, 3, 12
 _NOT_COMPARABLE = "not comparable"
 _LISTS = ("flags", "sequence of operators")

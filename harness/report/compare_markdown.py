@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.compare import Compared
+from harness.gate import words
 from harness.report import compare_lines
 from harness.report.compare_lines import Line
 from harness.report.gate_markdown import code
@@ -21,12 +22,12 @@ def compared(shown: Compared, everything: bool = False) -> str:
     if lines:
         text += ["", *_table("layer, in it functions and classes", lines)]
     if left:
-        text += ["", f"{left} {'layer' if left == 1 else 'layers'} did not change"]
+        text += ["", f"{words.count(left, 'layer')} did not change"]
     for name, moved in compare_lines.overall(shown, everything):
         title = f"{name} of the whole inference"
         text += ["", f"<details><summary>{title}</summary>", "", *_table(title, moved), "", "</details>"]
     if shown.functions is None or shown.classes is None:
-        text += ["", "of at least one, the emulator tells no functions and classes apart"]
+        text += ["", compare_lines.NOT_TOLD_APART]
     return "\n".join([*text, "", code(compare_lines.outputs(shown)), ""])
 
 
