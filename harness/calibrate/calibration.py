@@ -21,14 +21,17 @@ _DIGITS = 6
 
 
 class Residual(Record, frozen=True):
-    """A row: measured cycles, those of the fit, and its relative error. ``unfit``: why it took no part, or empty."""
+    """A row: measured cycles, those of the fit, and its relative error. ``unfit``: why it took no part, or empty.
+
+    ``error`` is None where 0 was measured, of a layer that the timer does not tell from none.
+    """
 
     network: str
     index: int | None
     op: str
     measured: float
     fitted: float
-    error: float
+    error: float | None
     unfit: str
 
 
@@ -175,7 +178,7 @@ def _residual(pair: Pair, fitted: Fitted) -> Residual:
         op=sample.op,
         measured=round(sample.cycles, 1),
         fitted=round(predicted, 1),
-        error=round(predicted / sample.cycles - 1, 5),
+        error=round(predicted / sample.cycles - 1, 5) if sample.cycles else None,
         unfit=pair.measurement.unfit,
     )
 

@@ -26,6 +26,7 @@ WEIGHTS = "the work of SOFTMAX depends on weights that are not known"
 WRAPPED = "the board's CMSIS-NN cut the layer short"
 REFERENCE_CODE = "CMSIS-NN has no kernels for float32: this is reference code"
 LAYERS_FITTED = "its layers are fitted"
+TOO_SHORT = "shorter than what the board's timer tells apart"
 
 _HEIM_CLOCKS = {"stm32l496zg": 80_000_000, "stm32f469ni": 180_000_000, "stm32f767zi": 216_000_000}
 _MLPERF_CLOCK = 120_000_000
@@ -81,6 +82,8 @@ def _heim(
     unfit = str(rest.pop("unfit", ""))
     if kind == "float32" and kernels == "cmsis-nn":
         unfit = REFERENCE_CODE
+    if seconds == 0:
+        unfit = TOO_SHORT
     index, op = rest.get("index"), str(rest.get("op", ""))
     assert index is None or isinstance(index, int)
     return Measurement(

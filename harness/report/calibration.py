@@ -20,7 +20,8 @@ def percent(value: float | None, signed: bool = False) -> str:
     """A relative error with a digit."""
     if value is None:
         return NOTHING
-    return f"{100 * value:+.1f} %" if signed else f"{100 * value:.1f} %"
+    rounded = round(100 * value, 1) or 0.0  # no "-0.0"
+    return f"{rounded:+.1f} %" if signed else f"{rounded:.1f} %"
 
 
 def mean_worst(summary: Summary | None) -> str:
@@ -116,7 +117,7 @@ def _worst(family: Family, most: int = 5) -> FittingTable:
         Column("residual", right=True),
     ]
     fitted = [residual for residual in family.residuals if not residual.unfit]
-    found = sorted(fitted, key=lambda residual: -abs(residual.error) * residual.measured)[:most]
+    found = sorted(fitted, key=lambda residual: -abs(residual.fitted - residual.measured))[:most]
     return FittingTable(columns, [_residual_row(residual) for residual in found])
 
 

@@ -53,13 +53,17 @@ def figure(shown: Calibration) -> Figure:
 
 
 def _panel(axes: Axes, family: Family) -> None:
-    layers = [residual for residual in family.residuals if not residual.unfit]
+    layers = [
+        (residual.measured, residual.error)
+        for residual in family.residuals
+        if not residual.unfit and residual.error is not None
+    ]
     axes.axhline(0, color=GREY, linewidth=0.8)
     if family.bounds is not None:  # measured / predicted is within the bounds: predicted / measured - 1 in these
         low, high = 100 * (1 / family.bounds.high - 1), 100 * (1 / family.bounds.low - 1)
         axes.axhspan(low, high, color=LIGHT, alpha=0.5, linewidth=0, label="interval of 90 % for networks")
     axes.scatter(
-        [residual.measured for residual in layers], [100 * residual.error for residual in layers],
+        [measured for measured, _ in layers], [100 * error for _, error in layers],
         s=10, color=BLUE, alpha=0.6, linewidths=0, label="a layer, by the fit",
     )  # fmt: skip
     known = [(item.measured, item.error) for item in family.left_out if item.error is not None]
