@@ -9,15 +9,16 @@ from pathlib import Path
 
 import msgspec
 
-from harness import cache, pipeline, store
+from harness import cache, store
 from harness.errors import BadInputError, HarnessError
 from harness.gate.policy import File, Runs, TestSet
 from harness.records import Record
 from harness.result import Result
 from harness.sweep import expand
 from harness.sweep import file as sweep_file
+from harness.sweep import measure as worker
 from harness.sweep.file import Axes, Sweep
-from harness.sweep.plan import Choice, Failure, Point, failure_of
+from harness.sweep.plan import Failure, Point, failure_of
 
 _CACHED = "gate"
 
@@ -26,9 +27,7 @@ class Task(Record, frozen=True):
     """A point to measure; ``key`` is that of what is wanted. ``test_set``: paths of inputs and labels, how many."""
 
     key: str
-    choice: Choice
-    time_limit_s: float
-    command: tuple[str, ...]
+    point: worker.Task
     test_set: tuple[str, str, int | None] | None
 
 
@@ -144,25 +143,15 @@ def _harness_sha256() -> str:
 
 def measure(task: Task) -> Done:
     """Run a point through the pipeline, which stores the run; then its test set, where it has one."""
-    choice = task.choice
     try:
-        result = pipeline.run(
-            choice.path,
-            choice.platform,
-            kernels=choice.kernels,
-            optimisation=choice.optimisation,
-            fpu=choice.fpu,
-            emulator=choice.emulator,
-            time_limit_s=task.time_limit_s,
-            command=task.command,
-        )
+        result = worker.emulate(task.point)
     except HarnessError as error:
         return Done(failure=failure_of(error))
-    accuracy, reason = (None, None) if task.test_set is None else _accuracy(task, task.test_set)
+    accuracy, reason = (None, None) if task.test_set is None else _accuracy(task.point, task.test_set)
     return Done(run_id=result.run_id, accuracy=accuracy, accuracy_reason=reason)
 
 
-def _accuracy(task: Task, test_set: tuple[str, str, int | None]) -> tuple[float | None, str | None]:
+def _accuracy(task: worker.Task, test_set: tuple[str, str, int | None]) -> tuple[float | None, str | None]:
     from harness import accuracy
 
     inputs, labels, limit = test_set

@@ -158,20 +158,21 @@ def _measured(
             yield item, tell(item.point, Done(failure=_from(errors[item.point.identity])))
             continue
         waiting[item.key] = item
-    tasks = [
-        Task(
-            key=key,
-            choice=item.point.choice,
-            time_limit_s=given.policy.time_limit_s,
-            command=command,
-            test_set=item.test_set,
-        )
-        for key, item in waiting.items()
-    ]
+    tasks = [_task(given, key, item, command) for key, item in waiting.items()]
     with Workers(measure, jobs) as workers:
         for task, outcome in workers.map(tasks):
             done = outcome if isinstance(outcome, Done) else Done(failure=_from(outcome))
             yield waiting[task.key], tell(waiting[task.key].point, done)
+
+
+def _task(given: policy.File, key: str, item: Wanted, command: tuple[str, ...]) -> Task:
+    point = sweep_worker.Task(
+        identity=item.point.identity or "",
+        choice=item.point.choice,
+        time_limit_s=given.policy.time_limit_s,
+        command=command,
+    )
+    return Task(key=key, point=point, test_set=item.test_set)
 
 
 class _Telling:

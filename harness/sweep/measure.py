@@ -39,23 +39,32 @@ Measure = Callable[[Task], Row]
 def measure(task: Task) -> Row:
     """Run a point through the pipeline, which stores the run, too."""
     started = time.monotonic()
-    choice = task.choice
     try:
-        require_unchanged(task)
-        result = pipeline.run(
-            choice.path,
-            choice.platform,
-            kernels=choice.kernels,
-            optimisation=choice.optimisation,
-            fpu=choice.fpu,
-            input_paths=task.inputs,
-            emulator=choice.emulator,
-            time_limit_s=task.time_limit_s,
-            command=task.command,
-        )
+        result = emulate(task)
     except HarnessError as error:
         return failed(task, error, time.monotonic() - started)
     return row(task, result, time.monotonic() - started)
+
+
+def emulate(task: Task) -> Result:
+    """The result of a point that is what was planned; the pipeline stores the run.
+
+    Raises:
+        HarnessError: it cannot be measured, or has become another point.
+    """
+    require_unchanged(task)
+    choice = task.choice
+    return pipeline.run(
+        choice.path,
+        choice.platform,
+        kernels=choice.kernels,
+        optimisation=choice.optimisation,
+        fpu=choice.fpu,
+        input_paths=task.inputs,
+        emulator=choice.emulator,
+        time_limit_s=task.time_limit_s,
+        command=task.command,
+    )
 
 
 def require_unchanged(task: Task) -> None:
@@ -66,7 +75,8 @@ def require_unchanged(task: Task) -> None:
     """
     if expand.identity_of(parts(task)) != task.identity:
         raise HarnessError(
-            f"{task.choice.model}, an input, or a tool is not what it was when the sweep began", "run the sweep again"
+            f"{task.choice.model}, an input, or a tool is not what it was when the points were planned",
+            "give the command again",
         )
 
 
@@ -75,14 +85,14 @@ def parts(task: Task) -> dict[str, Any]:
 
     Raises:
         HarnessError: a file is gone or was damaged, or a tool is missing. Never that the point is impossible: its files
-            could be used when the sweep began.
+            could be used when it was planned.
     """
     try:
         return expand.Identify([Path(path) for path in task.inputs]).parts(task.choice)
     except BadInputError as error:
         raise HarnessError(
-            f"{task.choice.model} or an input is not what it was when the sweep began: {error.message}",
-            "put it back (networks of the zoo are made anew) and run the sweep again with --retry",
+            f"{task.choice.model} or an input is not what it was when the points were planned: {error.message}",
+            "put it back (networks of the zoo are made anew) and give the command again, a sweep with --retry",
         ) from error
 
 

@@ -125,7 +125,7 @@ def repository(
 def test_a_clean_gate_passes_and_measures_nothing_again(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure.pipeline, "run", None)
+    monkeypatch.setattr("harness.gate.run.Workers", None)
     code, line = repository.gate("--jobs", "1")
     assert (code, line) == (0, "PASS  made: 2 runs, 18 comparisons, none worse than allowed")
     assert "points" not in repository.err

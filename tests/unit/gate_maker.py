@@ -84,7 +84,7 @@ HOW, MARKS = "GATE_TEST_HOW", "GATE_TEST_MARKS"
 
 def measure(task: Task) -> Done:
     """A made-up result of the point, stored; a mark for each call."""
-    choice = task.choice
+    choice = task.point.choice
     with (Path(os.environ[MARKS]) / "calls").open("a") as mark:
         mark.write(f"{choice.platform}\n")
     how = os.environ.get(HOW, "") if choice.platform == "mps2-an385" else ""

@@ -9,10 +9,12 @@ import gate_maker
 import pytest
 from gate_maker import plain, replaced
 
-from harness import baseline, library, store
+from harness import baseline, library, pipeline, store
 from harness.errors import BadInputError, BuildError, HarnessError
 from harness.gate import measure, run
+from harness.gate import policy as policies
 from harness.gate.verdict import Verdict
+from harness.sweep import measure as sweep_worker
 from harness.sweep.plan import Point, Row
 from tests.conftest import DIGITS
 
@@ -133,6 +135,20 @@ def test_what_cannot_be_measured(
     assert found.exit_code == code
     assert found.headline == f"digits.tflite on mps2-an385 (reference, -O2, no FPU): {message}"
     assert len(found.runs) == 1, "the other is judged still; and the baseline of this one is no stale one"
+
+
+def test_a_network_that_changes_meanwhile_is_not_remembered_as_what_it_was(
+    tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = tmp_path / "mine.tflite"
+    network.write_bytes(DIGITS.read_bytes())
+    (item, _) = measure.wanted(policies.load(write(tmp_path, models="mine.tflite")))
+    point = sweep_worker.Task(identity=item.point.identity or "", choice=item.point.choice, time_limit_s=9, command=())
+    monkeypatch.setattr(pipeline, "run", lambda *_arguments, **_options: pytest.fail("it was run"))
+    network.write_bytes(DIGITS.read_bytes() + bytes(16))
+    done = measure.measure(measure.Task(key=item.key or "", point=point, test_set=None))
+    assert done.failure is not None and done.failure.kind == "not measured"
+    assert "not what it was when the points were planned" in done.failure.message
 
 
 def test_a_library_that_does_not_build(tmp_path: Path, marks: Path) -> None:

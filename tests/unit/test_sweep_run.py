@@ -201,7 +201,7 @@ def test_a_file_that_changes_meanwhile_is_not_measured_as_what_it_was(
     failure = worker.measure(task).failure
     assert failure is not None
     assert failure.kind == "not measured"  # "impossible" would be no failure, and not be run again by --retry
-    assert "not what it was when the sweep began" in failure.message
+    assert "not what it was when the points were planned" in failure.message
 
 
 def test_an_interrupt_keeps_what_is_done_and_ends_the_workers(
