@@ -159,6 +159,19 @@ class Sweep(_Table, frozen=True, kw_only=True):
     budgets: Budgets = Budgets()
 
 
+# By their keys, None: the file itself.
+_TABLES: dict[str | None, type[_Table]] = {
+    None: Sweep,
+    "objectives": Objective,
+    "axes": Axes,
+    "networks": Network,
+    "test_set": TestSet,
+    "include": Filter,
+    "exclude": Filter,
+    "budgets": Budgets,
+}
+
+
 class File(msgspec.Struct, frozen=True, kw_only=True):
     """A checked sweep file: where it is, its SHA-256, its content, and what that names.
 
@@ -191,9 +204,7 @@ def load(path: Path) -> File:
         sweep = msgspec.toml.decode(content, type=Sweep)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         message = readable(str(error))
-        single = re.fullmatch(r"(networks|include|exclude): Expected `list`, got `table`", message)
-        hint = f"there may be several: write [[{single[1]}]]" if single else SCHEMA_HINT
-        raise BadInputError(f"{path}: {message}", hint) from error
+        raise BadInputError(f"{path}: {message}", _hint(message)) from error
     return checked(path, hashlib.sha256(content).hexdigest(), sweep)
 
 
@@ -219,6 +230,17 @@ def checked(path: Path, sha256: str, sweep: Sweep) -> File:
         if data is None
         else (_existing(path, "test_set.inputs", data.inputs), _existing(path, "test_set.labels", data.labels)),
     )
+
+
+def _hint(message: str) -> str:
+    """What to do about an error that is ``readable``."""
+    single = re.fullmatch(r"(networks|include|exclude): Expected `list`, got `table`", message)
+    if single:
+        return f"there may be several: write [[{single[1]}]]"
+    unknown = re.fullmatch(r"(?:(\w+)(?:\[[^]]*\])?: )?the table contains unknown key `.*`", message)
+    if unknown and unknown[1] in _TABLES:
+        return f"it has {', '.join(_TABLES[unknown[1]].__struct_fields__)}; {SCHEMA_HINT}"
+    return SCHEMA_HINT
 
 
 def readable(message: str) -> str:

@@ -100,7 +100,7 @@ def makes(folder: Path, monkeypatch: pytest.MonkeyPatch, fails: str = "none") ->
     ("networks", "fragments"),
     [
         ("name = 'lanet'", ["networks[0].name: there is no network 'lanet'", "lenet"]),
-        ("nome = 'lenet'", ["networks[0]: ", "unknown key `nome`"]),
+        ("nome = 'lenet'", ["networks[0]: ", "unknown key `nome`", "it has name, parameters, "]),
         ("types = 'int8'", ["networks[0]: the required key `name` is missing"]),
         ("name = 'conv:channels=3'", ["networks[0].name: there is no network", "parameters = {"]),
         ("name = 'conv'\nparameters = [3]", ["networks[0].parameters: Expected `table`, got `list`"]),
