@@ -210,7 +210,8 @@ def ranking(shown: Ranking) -> RenderableType:
         parts.append(Text(printable(f"all points: {', '.join(axes.common)}"), style="dim"))
     best = shown.best
     if best is None:
-        parts.append(Text("no point is measured, exact and within the budgets", style="bold red"))
+        missing = "no point is measured, exact, within the budgets, with a value of each objective"
+        parts.append(Text(missing, style="bold red"))
     else:
         parts.append(Text.assemble(("best  ", "bold green"), printable(best.item.point.choice.label), style="bold"))
         parts.append(Text(f"      {_rule(shown.goals)}", style="dim"))

@@ -103,7 +103,7 @@ def read_plan(name: str) -> Plan:
         content = path.read_bytes()
     except OSError as error:
         known = names()
-        hint = f"there are {', '.join(known)}" if known else "harness sweep FILE makes one"
+        hint = f"stored are {', '.join(known)}" if known else "harness sweep FILE makes one"
         raise BadInputError(f"no stored sweep {name!r} in {path.parent.parent}", hint) from error
     try:
         schema = msgspec.json.decode(content, type=_Schema).schema

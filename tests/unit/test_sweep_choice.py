@@ -244,6 +244,10 @@ def test_the_command(stored: Plan, capfd: pytest.CaptureFixture[str], monkeypatc
     assert (code, printed["best"]["platform"], printed["best"]["instructions"]) == (0, "mps2-an385", 2100)
     assert len(printed["out"]) == 3
     code, out, err = call(capfd, "pareto", "mad")
-    assert (code, out) == (2, "") and "no stored sweep 'mad'" in err and "hint: there are made" in err
+    assert (code, out) == (2, "") and "no stored sweep 'mad'" in err and "hint: stored are made" in err
+    code, out, err = call(capfd, "pareto", "made", "--objective", "accuracy")
+    assert (code, err) == (1, "")
+    assert "no point is measured, exact, within the budgets, with a value of each objective" in out
+    assert "no value for accuracy" in out
     code, _, err = call(capfd, "pareto", "made", "-o", "speed")
     assert code == 2 and "unknown metric 'speed'" in err
