@@ -201,7 +201,7 @@ class Job(Record, frozen=True):
 
 
 class Watch(Record, frozen=True):
-    """What to record besides the counts: edges, unaligned accesses, and the flash's lines where an interface is given."""
+    """What to record besides the counts: edges, unaligned accesses, and lines of the flash if an interface is given."""
 
     flash: Region
     interface: FlashInterface | None
