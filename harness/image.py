@@ -163,7 +163,7 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
             command += ["-x", "c", firmware / "targets" / "boards" / source]
     command += ["-x", "assembler-with-cpp", "image.S", "-x", "none"]
     command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
-    command += ["-Wl,--no-warn-rwx-segments", "-Wl,--start-group"]
+    command += ["-Wl,--start-group"]
     command += [library.application / f"lib{name}.a" for name in ("app", "target", f"uart-{spec.machine.uart.kind}")]
     command += [library.application / f"libkernels-{spec.kernels}.a", library.runtime / "libtflm.a"]
     command += [library.runtime / "libcmsis-nn.a"] if spec.kernels == "cmsis-nn" else []
