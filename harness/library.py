@@ -76,6 +76,7 @@ def for_core(
         optimisation,
         arm.version,
         progress,
+        lambda: toolchain.check(arm, arch),
     )
 
 
@@ -117,9 +118,13 @@ def _library(
     optimisation: str,
     compiler: str,
     progress: Progress,
+    check: Callable[[], None] = lambda: None,
 ) -> Library:
+    """``check`` is called before anything is built, and only then: it takes half a second."""
     found = sources.locate()
     runtime, application = _folders(found, arch, optimisation, compiler)
+    if not (runtime.is_dir() and application.is_dir()):
+        check()
     arguments = [*arguments, f"-DHARNESS_OPT={optimisation}"]
     _part(title, runtime, found, [*arguments, "-DHARNESS_PART=runtime"], progress)
     _part(

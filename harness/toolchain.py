@@ -1,13 +1,33 @@
-"""Compilers: where they are, which version, what they are called in messages."""
+"""Compilers: where they are, which version, what they are called in messages, and whether they can build for a core."""
 
 from __future__ import annotations
 
 import functools
+import os
 import shutil
+import tempfile
+from pathlib import Path
 
 from harness import process
-from harness.errors import MissingToolError
+from harness.errors import BadInputError, MissingToolError
 from harness.records import Record
+
+# Names another compiler for Arm: a prefix, a program or a folder, as the option --toolchain does.
+VARIABLE = "HARNESS_TOOLCHAIN"
+
+_DEFAULT = "arm-none-eabi-"
+_INSTALL = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"
+_KINDS = "a prefix (arm-none-eabi-), the path of a GCC (/opt/gcc/bin/arm-none-eabi-gcc), or a folder that holds one"
+
+# What the libraries and the firmware are made with besides GCC itself.
+_PROGRAMS = ("g++", "ar", "ranlib", "c++filt", "objcopy")
+
+_C = "#include <math.h>\n#include <stdint.h>\n#include <string.h>\n"
+_CXX = "#include <algorithm>\n#include <cstdint>\n#include <type_traits>\n"
+_LINKED = (
+    "#include <math.h>\n#include <string.h>\nvolatile float value;\nvolatile char text[8];\n"
+    "int main(void) { value = expf(value); return (int)strlen((const char *)text); }\n"
+)
 
 
 class Toolchain(Record, frozen=True):
@@ -23,19 +43,109 @@ class Toolchain(Record, frozen=True):
 
 
 @functools.cache
-def arm(prefix: str = "arm-none-eabi-") -> Toolchain:
-    """The Arm compiler.
+def arm(given: str | None = None) -> Toolchain:
+    """The Arm compiler: the one given, else that of $HARNESS_TOOLCHAIN, else arm-none-eabi-gcc on PATH.
+
+    Args:
+        given: a prefix, with or without a folder in front; the path of a GCC; or a folder that holds one.
 
     Raises:
-        MissingToolError: it is not installed.
+        MissingToolError: none is given, and none is installed.
+        BadInputError: what is given is no GCC for bare-metal Arm, or its other programs are not beside it.
     """
-    gcc = shutil.which(f"{prefix}gcc")
+    chosen = given or os.environ.get(VARIABLE) or None
+    if chosen is not None:
+        return _chosen(chosen)
+    gcc = shutil.which(f"{_DEFAULT}gcc")
     if gcc is None:
-        raise MissingToolError(
-            f"{prefix}gcc is not installed",
-            "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib",
+        raise MissingToolError(f"{_DEFAULT}gcc is not installed", _INSTALL)
+    return Toolchain(prefix=_DEFAULT, gcc=gcc, version=_first_line(gcc))
+
+
+def _chosen(given: str) -> Toolchain:
+    gcc = _find(given)
+    try:
+        target = process.run([gcc, "-dumpmachine"], time_limit_s=30)
+        version = _first_line(gcc)
+    except OSError as error:
+        raise BadInputError(f"toolchain {given}: {gcc} cannot be run: {error.strerror}", _KINDS) from error
+    except MissingToolError as error:
+        raise BadInputError(f"toolchain {given}: {error.message}", _KINDS) from error
+    machine = target.stdout.strip()
+    if "clang" in version.lower():
+        raise BadInputError(
+            f"toolchain {given}: this is clang, which the firmware is not built with", "name a GCC: arm-none-eabi-gcc"
         )
-    return Toolchain(prefix=prefix, gcc=gcc, version=_first_line(gcc))
+    if target.returncode != 0 or not (machine.startswith("arm") and machine.endswith("-eabi")):
+        made = f"it compiles for {machine.splitlines()[0]}" if machine else "it does not say what it compiles for"
+        raise BadInputError(f"toolchain {given}: not a GCC for bare-metal Arm: {made}", _KINDS)
+    found = Toolchain(prefix=Path(gcc).name.removesuffix("gcc"), gcc=gcc, version=version)
+    missing = [name for name in _PROGRAMS if not os.access(found.tool(name), os.X_OK)]
+    if missing:
+        raise BadInputError(
+            f"toolchain {given}: {', '.join(Path(found.tool(name)).name for name in missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not beside {Path(gcc).name}",
+            "a whole toolchain is needed: compiler and binutils in one folder, by one prefix",
+        )
+    return found
+
+
+def _find(given: str) -> str:
+    """The absolute path of the gcc that is meant."""
+    path = Path(given).expanduser()
+    if path.is_dir() and not given.endswith("-"):
+        names = [folder / f"{_DEFAULT}gcc" for folder in (path, path / "bin")]
+        found = next((name for name in names if os.access(name, os.X_OK)), None)
+        if found is None:
+            raise BadInputError(f"toolchain {given}: no {_DEFAULT}gcc in this folder, nor in its bin/", _KINDS)
+        return str(found.absolute())
+    program = shutil.which(f"{path}gcc" if given.endswith("-") else str(path))
+    if program is None:
+        raise BadInputError(f"toolchain {given}: there is no such program, folder or prefix", _KINDS)
+    if not program.endswith("gcc") and "clang" not in Path(program).name:
+        raise BadInputError(f"toolchain {given}: {Path(program).name} is not named as a GCC is", _KINDS)
+    return str(Path(program).absolute())
+
+
+def check(compiler: Toolchain, arch: tuple[str, ...]) -> None:
+    """Whether a compiler can build for a core: it knows the core, and has newlib and libstdc++, built for it.
+
+    Args:
+        compiler: the compiler.
+        arch: GCC's flags for core and FPU.
+
+    Raises:
+        MissingToolError: it cannot; the message says what is missing.
+    """
+    core = arch[0].removeprefix("-mcpu=")
+    name = Path(compiler.gcc).name
+    found = process.run([compiler.gcc, *arch, "-print-multi-directory"], time_limit_s=30)
+    known = process.run([compiler.gcc, *arch, "-x", "c", "-c", os.devnull, "-o", os.devnull], time_limit_s=30)
+    if known.returncode != 0:
+        line = (known.stderr.strip() or "it failed").splitlines()[0]
+        raise MissingToolError(f"{compiler.version} cannot compile for {core}: {line}", "name a newer --toolchain")
+    with tempfile.TemporaryDirectory() as work:
+        if not _compiles(compiler.gcc, arch, "c", _C, Path(work)):
+            raise MissingToolError(f"{name} has no C library (newlib): math.h or string.h is missing", _INSTALL)
+        if not _compiles(compiler.tool("g++"), arch, "c++", _CXX, Path(work)):
+            raise MissingToolError(f"{name} has no C++ library (libstdc++): its headers are missing", _INSTALL)
+        if found.stdout.strip() == ".":
+            raise MissingToolError(
+                f"{compiler.version} has no libraries built for {core} ({' '.join(arch[1:])})",
+                f"{name} -print-multi-lib lists what it has; name another --toolchain",
+            )
+        linked = ["-nostartfiles", "--specs=nano.specs", "-Wl,-e,main", "-lm"]
+        if not _compiles(compiler.gcc, arch, "c", _LINKED, Path(work), linked):
+            raise MissingToolError(f"{name} cannot link with newlib-nano for {core} ({' '.join(arch[1:])})", _INSTALL)
+
+
+def _compiles(
+    program: str, arch: tuple[str, ...], language: str, text: str, work: Path, linked: list[str] | None = None
+) -> bool:
+    source = work / "probe.txt"
+    source.write_text(text)
+    command = [program, *arch, "-x", language, str(source), "-o", str(work / "probe"), *(linked or ["-c"])]
+    return process.run(command, time_limit_s=60).returncode == 0
 
 
 class HostCompiler(Record, frozen=True):

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from harness.cli.app import Json, app, print_json
+from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 _Inputs = Annotated[
@@ -31,6 +32,7 @@ def build(
     opt: Annotated[str, typer.Option("--opt", help="Optimisation level: -Os, -O2, -O3 or -Ofast.")] = "-O2",
     fpu: _Fpu = None,
     inputs: _Inputs = None,
+    toolchain: Toolchain = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write to; MODEL-PLATFORM.", show_default=False)
     ] = None,
@@ -42,6 +44,7 @@ def build(
     from harness.report.progress import Steps
     from harness.report.tables import console
 
+    choose_toolchain(toolchain)
     with Steps(quiet=as_json) as steps:
         built = build_firmware(
             model,

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from harness.cli.app import Json, app, print_json
+from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def energy(
         str | None, typer.Option("--kernels", "-k", help="Kernel set of a MODEL: reference or cmsis-nn.")
     ] = None,
     opt: Annotated[str | None, typer.Option("--opt", help="Optimisation level of a MODEL.")] = None,
+    toolchain: Toolchain = None,
     period: Annotated[str | None, _option("--period", "Time from inference to inference: 1s, 500ms, 5min.")] = None,
     battery: Annotated[str | None, _option("--battery", "225mAh@3V, 2.4Ah@3.6V, 675mWh or 2430J.")] = None,
     latency: Annotated[str | None, _option("--latency", "Of an inference, instead of an estimate: 12ms.")] = None,
@@ -56,6 +58,7 @@ def energy(
 
     if trace is None and (marker or threshold):
         raise BadInputError(f"{'--marker' if marker else '--threshold'} is about a trace", "add --trace FILE.csv")
+    choose_toolchain(toolchain)
     store = None if battery is None else units.battery(battery, "--battery")
     volts = _volts(supply, store)
     query = answer.Query(

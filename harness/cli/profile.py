@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import Json, Renode, app, choose_renode, print_json, relative, write_json
+from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def run(
         list[Path] | None,
         typer.Option("--input", "-i", help="An .npy file; once for each input of the model.", show_default=False),
     ] = None,
+    toolchain: Toolchain = None,
     emulator: Annotated[
         str, typer.Option("--emulator", "-e", help="qemu, renode, or both: one firmware, equal to the instruction.")
     ] = "qemu",
@@ -65,6 +67,7 @@ def run(
     if features_out is not None and not cycles:
         raise BadInputError("--features-out writes what an estimate is made of", "add --cycles")
     choose_renode(renode, emulator)
+    choose_toolchain(toolchain)
     options: dict[str, Any] = {
         "kernels": kernels,
         "optimisation": opt,
