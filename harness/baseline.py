@@ -25,7 +25,8 @@ from harness.result import Artifacts, Result
 
 SCHEMA = "tflm-harness/baseline/1"
 _FAMILY = "tflm-harness/baseline/"
-UPDATE_HINT = 'harness baseline update --reason "..." makes it anew'
+UPDATE = 'harness baseline update --reason "..."'
+UPDATE_HINT = f"{UPDATE} makes it anew"
 
 
 class Change(Record, frozen=True):
@@ -149,14 +150,25 @@ def find(result: Result, folder: Path) -> Result | None:
         return None
 
 
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that is not there.
+
+    Raises:
+        BadInputError: it is not.
+    """
+    if not folder.is_dir():
+        raise BadInputError(
+            f"{folder}: there is no such folder of baselines", f"name it with --baseline; {UPDATE} makes baselines"
+        )
+
+
 def files(folder: Path) -> tuple[Path, ...]:
     """The baselines' files, sorted by name.
 
     Raises:
         BadInputError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise BadInputError(f"{folder}: there is no such folder of baselines", "name it with --baseline")
+    require_folder(folder)
     return tuple(sorted(folder.glob("*.json")))
 
 

@@ -126,7 +126,6 @@ def _item(item: Item) -> dict[str, Any]:
 def list_baselines(folder: Baselines = BASELINES, as_json: Json = False) -> int:
     """The baselines of a folder, with their reasons."""
     from harness import baseline
-    from harness.gate import decide
     from harness.report import baseline as report
     from harness.report.tables import console
 
@@ -141,7 +140,7 @@ def list_baselines(folder: Baselines = BASELINES, as_json: Json = False) -> int:
     elif found:
         console().print(report.listed(found))
     else:
-        raise BadInputError(f"{folder}: there is no baseline in it", f"{decide.UPDATE} makes some")
+        raise BadInputError(f"{folder}: there is no baseline in it", f"{baseline.UPDATE} makes some")
     return EXIT_PASS
 
 

@@ -17,8 +17,6 @@ from harness.gate.policy import File
 from harness.gate.verdict import NOT_JUDGED, SCHEMA, Comparison, FailurePart, PolicyPart, RunPart, State, Verdict
 from harness.result import Result
 
-UPDATE = 'harness baseline update --reason "..."'
-
 _ORDER: tuple[State, ...] = ("worse", "blocked", "missing", "better", "warned", "suppressed", "ignored", "ok")
 
 
@@ -49,9 +47,9 @@ def decide(
 def _advice(comparisons: tuple[Comparison, ...], runs: tuple[Judged, ...]) -> list[str]:
     """What to do where baselines are not there, or are of something else."""
     if any(item.baseline is None for item in runs):
-        return [f"{UPDATE} makes baselines of what has none"]
+        return [f"{baseline.UPDATE} makes baselines of what has none"]
     if any(item.state == "blocked" for item in comparisons):
-        return [f"where the difference is intended, {UPDATE} makes new baselines"]
+        return [f"where the difference is intended, {baseline.UPDATE} makes new baselines"]
     return []
 
 
@@ -128,7 +126,7 @@ def _passing(given: File, runs: tuple[RunPart, ...], comparisons: tuple[Comparis
         text += f", {left_out} left out"
     if better:
         best = max(better, key=lambda item: abs(item.change_percent or 0))
-        text += f"; {len(better)} better, {words.sentence(best, runs[best.run])}: {UPDATE}"
+        text += f"; {len(better)} better, {words.sentence(best, runs[best.run])}: {baseline.UPDATE}"
     return text
 
 

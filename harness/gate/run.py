@@ -48,7 +48,7 @@ def run(
         HarnessError: a tool is missing, a library does not build, results cannot be stored (3).
     """
     given = load(path)
-    _require_folder(baselines)
+    baseline.require_folder(baselines)
     found = measured(
         given, jobs=jobs, progress=progress, on_point=on_point, command=command, measure=measure, build=build
     )
@@ -126,18 +126,10 @@ def judge(path: Path, baselines: Path, runs: Iterable[str]) -> Verdict:
         BadInputError: the policy, a baseline or a result cannot be used.
     """
     given = policy.load(path)
-    _require_folder(baselines)
+    baseline.require_folder(baselines)
     judged = [decide.judged(baseline.given(item), baselines) for item in runs]
     require_names(item.result for item in judged)
     return decide.decide(given, judged)
-
-
-def _require_folder(baselines: Path) -> None:
-    if not baselines.is_dir():
-        raise BadInputError(
-            f"{baselines}: there is no such folder of baselines",
-            f"name it with --baseline; {decide.UPDATE} makes baselines",
-        )
 
 
 def _measured(
