@@ -76,6 +76,15 @@ def gather(
 def _features(files: Sequence[Path], sources: Sequence[str]) -> list[Row]:
     if not files and PUBLIC in sources:
         files = (public_tables.FEATURES,)
+    return features_of(files)
+
+
+def features_of(files: Sequence[Path]) -> list[Row]:
+    """The rows of CSVs of features.
+
+    Raises:
+        BadInputError: one cannot be read, or is of another cost model.
+    """
     rows = [row for path in files for row in features.read_csv(path)]
     other = sorted({row.cost_model for row in rows} - {estimate.MODEL})
     if other:
@@ -86,14 +95,24 @@ def _features(files: Sequence[Path], sources: Sequence[str]) -> list[Row]:
     return rows
 
 
+def public_rows(platform: str) -> tuple[Measurement, ...]:
+    """The public measurements of a board.
+
+    Raises:
+        BadInputError: there are none.
+    """
+    rows = public_tables.load(platform)
+    if not rows:
+        boards = ", ".join(sorted({row.build.platform for row in public_tables.load()}))
+        raise BadInputError(f"there are no public measurements of {platform}", f"there are of {boards}")
+    return rows
+
+
 def _source(
     source: str, board: Platform, known: Sequence[Row], compiler: str | None, library: str | None
 ) -> tuple[tuple[Measurement, ...], str]:
     if source == PUBLIC:
-        rows = public_tables.load(board.name)
-        if not rows:
-            boards = ", ".join(sorted({row.build.platform for row in public_tables.load()}))
-            raise BadInputError(f"there are no public measurements of {board.name}", f"there are of {boards}")
+        rows = public_rows(board.name)
         return rows, public_tables.digest()
     path = Path(source)
     if captured.is_capture(path):

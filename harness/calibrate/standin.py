@@ -8,22 +8,25 @@ from pathlib import Path
 from harness import pipeline
 from harness.calibrate import public_tables
 from harness.calibrate.measurements import Measurement
-from harness.calibrate.samples import Build
 from harness.cost import table
 from harness.cost.features import Row
 from harness.errors import BadInputError
 from harness.library import Progress, silent
 
 TIME_LIMIT_S = 600.0
-Key = tuple[str, Build]
+
+
+def key(row: Measurement) -> tuple[str, str, str, str, bool]:
+    """What decides a stand-in build: network, board, kernels, flags and FPU."""
+    build = row.build
+    return row.model, build.platform, build.kernels, build.optimisation, build.fpu
 
 
 def wanted(measurements: Iterable[Measurement]) -> list[Measurement]:
     """One row of each network and build, in their order."""
     found: dict[tuple[str, str, str, str, bool], Measurement] = {}
     for row in measurements:
-        build = row.build
-        found.setdefault((row.model, build.platform, build.kernels, build.optimisation, build.fpu), row)
+        found.setdefault(key(row), row)
     return list(found.values())
 
 
@@ -48,7 +51,9 @@ def files(rows: Sequence[Measurement], folder: Path | None, progress: Progress =
             recipes[row.model] = recipe(networks.parse(name), type=kind, io="float32")
         else:
             where = "" if folder is None else f" in {folder}"
-            raise BadInputError(f"no {row.model}.tflite{where}", f"--models FOLDER that has {row.model}.tflite")
+            raise BadInputError(
+                f"no {row.model}.tflite{where}, and the zoo does not make it", "name the folder that has it: --models"
+            )
     made = make.many(list(recipes.values()), progress)
     return found | {model: item.path for model, item in zip(recipes, made, strict=True)}
 

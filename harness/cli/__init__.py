@@ -26,6 +26,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     serving,
     sweep,
     tools,
+    validate,
     zoo,
 )
 from harness.cli.app import app

@@ -62,7 +62,7 @@ def calibrate(
     fit.require()
     given = inputs.gather(
         measurements, platform, feature_files=features or (), models=models, compiler=compiler, library=library,
-        on_network=_say,
+        on_network=say,
     )  # fmt: skip
     path = output or calibration.path_of(platform)
     made = calibration.calibrate(given.pairs, given.data_sha256)
@@ -82,7 +82,8 @@ def calibrate(
     return EXIT_PASS
 
 
-def _say(row: Measurement, number: int, count: int) -> None:
+def say(row: Measurement, number: int, count: int) -> None:
+    """Tell on standard error which network is emulated."""
     from harness.report.tables import console
 
     text = f"{number + 1} of {count}: building and emulating {row.model}, {row.build.label}"

@@ -1,0 +1,81 @@
+"""Errors and coverage by board and kernel set, and what is reached of the goals. Nothing in here is set by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.calibrate import public_tables
+from harness.calibrate.heldout import Summary, summary
+from harness.records import Record
+from harness.validate.rows import Interval, Network, error
+
+# Mean and worst error on networks that were not fitted, by core.
+GOALS = {"cortex-m4": (0.03, 0.08), "cortex-m7": (0.06, 0.15)}
+UNCALIBRATED_GOAL = 0.15
+COVERAGE_GOAL = 0.9
+
+
+class Share(Record, frozen=True):
+    """Of how many networks with an interval it held the truth."""
+
+    inside: int
+    networks: int
+
+
+class Line(Record, frozen=True):
+    """A board and a kernel set."""
+
+    platform: str
+    core: str
+    kernels: str
+    networks: int
+    uncalibrated: Summary | None
+    uncalibrated_held: Share
+    without_network: Summary | None
+    without_architecture: Summary | None
+    calibrated_held: Share
+
+
+def counted(networks: Sequence[Network]) -> list[Network]:
+    """The networks without those that a kernel set has no kernels for: they would be counted twice."""
+    return [item for item in networks if item.row.used != public_tables.REFERENCE_CODE]
+
+
+def lines(networks: Sequence[Network]) -> tuple[Line, ...]:
+    """By board and kernel set."""
+    known = counted(networks)
+    keys = sorted({(item.row.build.platform, item.row.core, item.row.build.kernels) for item in known})
+    return tuple(
+        _line(*key, [item for item in known if (item.row.build.platform, item.row.build.kernels) == (key[0], key[2])])
+        for key in keys
+    )
+
+
+def _line(platform: str, core: str, kernels: str, networks: Sequence[Network]) -> Line:
+    def errors(of: Callable[[Network], float | None]) -> Summary | None:
+        return summary([error(of(item), item.row.measured) for item in networks])
+
+    return Line(
+        platform=platform,
+        core=core,
+        kernels=kernels,
+        networks=len(networks),
+        uncalibrated=errors(lambda item: item.row.uncalibrated),
+        uncalibrated_held=_share([item.uncalibrated for item in networks]),
+        without_network=errors(lambda item: item.row.without_network),
+        without_architecture=errors(lambda item: item.row.without_architecture),
+        calibrated_held=_share([item.calibrated for item in networks]),
+    )
+
+
+def _share(intervals: Sequence[Interval | None]) -> Share:
+    known = [interval for interval in intervals if interval is not None]
+    return Share(inside=sum(interval.holds for interval in known), networks=len(known))
+
+
+def reached(line: Line) -> bool | None:
+    """Whether a calibration meets the goal on networks left out; None: there is no goal, or nothing to tell it by."""
+    goal, found = GOALS.get(line.core), line.without_network
+    if goal is None or found is None:
+        return None
+    return found.mean <= goal[0] and found.worst <= goal[1]
