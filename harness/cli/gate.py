@@ -54,14 +54,16 @@ def gate(
         if output is not None:
             _write(decide.failed(policy, error), output)
         raise
-    if as_json:
-        write_json(found.to_json())
-    else:
-        _print(found, everything)
-    if output is not None:
-        _write(found, output)
-        if not as_json:
-            _print_written(output)
+    try:
+        if output is not None:  # before anything is printed, whose reader may go
+            _write(found, output)
+    finally:
+        if as_json:
+            write_json(found.to_json())
+        else:
+            _print(found, everything)
+    if output is not None and not as_json:
+        _print_written(output)
     return found.exit_code
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -256,6 +260,28 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_is_measured(
     (tmp_path / "file").write_text("")
     code, out, err = call(capfd, *given, "--output", tmp_path / "file")
     assert (code, out) == (3, "") and err.startswith(f"error: cannot write {tmp_path / 'file'}: File exists\n")
+
+
+def test_the_verdict_is_printed_also_where_it_cannot_be_written(
+    given: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_given: object) -> None:
+        raise HarnessError("cannot write: No space left on device")
+
+    monkeypatch.setattr("harness.report.gate_files.write", full)
+    code, out, err = call(capfd, *given, "--output", tmp_path / "out")
+    assert (code, out.split()[0]) == (3, "PASS") and err == "error: cannot write: No space left on device\n"
+    assert "written to" not in out
+
+
+def test_the_files_are_written_where_the_reader_of_the_output_goes(given: list[str], tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "harness", "gate", *given, "--output", str(tmp_path / "out")]
+    ended = subprocess.run(command, stdout=writer, check=False)
+    os.close(writer)
+    assert ended.returncode == -signal.SIGPIPE
+    assert (tmp_path / "out" / "junit.xml").exists()
 
 
 def test_the_name_of_a_policys_file_ends_no_marker(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
