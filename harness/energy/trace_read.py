@@ -19,10 +19,10 @@ A row whose time, current or voltage is empty or no number is a missing sample: 
 
 from __future__ import annotations
 
-import array
 import csv
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ _GROUP = "D0-D7"
 _DIGITAL = re.compile(r"(D[0-7]|DI[1-6]|I1L_valid)")
 _BIT = {"0": 0, "1": 1}
 _NO_BIT = 2
+_ROWS = 50_000
 _LARGEST = {"current": 20.0, "voltage": 100.0}
 _LEAST_SAMPLES = 10
 
@@ -197,31 +198,47 @@ def _columns(path: Path, names: Sequence[str]) -> dict[str, _Column]:
 def _body(
     lines: Iterator[list[str]], names: Sequence[str], columns: dict[str, _Column], interval: float | None
 ) -> _Table:
-    """All rows, read once: traces have millions."""
-    analog = {name: array.array("d") for name in columns}
+    """All rows, by columns of some thousands at a time: traces have millions."""
     taken = {column.at for column in columns.values()}
-    digital = {at: bytearray() for at, name in enumerate(names) if at not in taken and name}
-    grouped = {at for at in digital if names[at] == _GROUP}
-    for row in lines:
-        if not any(row):
-            continue
-        row += [""] * (len(names) - len(row))
+    digital = [at for at, name in enumerate(names) if at not in taken and name]
+    analog: dict[str, list[Reals]] = {name: [] for name in columns}
+    bits: dict[int, list[NDArray[np.uint8]]] = {at: [] for at in digital}
+    filled = filter(None, lines)
+    while rows := list(itertools.islice(filled, _ROWS)):
+        cells = list(itertools.zip_longest(names, *rows, fillvalue=""))  # so that each row has all columns
         for name, column in columns.items():
-            analog[name].append(_number(row[column.at]))
-        for at, bits in digital.items():
-            bits.append(_byte(row[at]) if at in grouped else _BIT.get(row[at].strip(), _NO_BIT))
+            analog[name].append(_numbers(cells[column.at][1:]))
+        for at in digital:
+            bits[at].append(_codes(cells[at][1:], _byte if names[at] == _GROUP else _bit))
     channels: dict[str, Bits] = {}
-    for at, content in digital.items():
-        values = np.frombuffer(bytes(content), dtype=np.uint8)
-        if at in grouped:
+    for at, parts in bits.items():
+        values = np.concatenate([np.zeros(0, np.uint8), *parts])
+        if names[at] == _GROUP:
             channels |= {f"D{bit}": (values >> (7 - bit)) & 1 == 1 for bit in range(8)}
         elif _DIGITAL.fullmatch(names[at]) or (values != _NO_BIT).all():
             channels[names[at]] = values == 1
     return _Table(
-        values={name: np.array(values) * columns[name].factor for name, values in analog.items()},
+        values={name: np.concatenate([np.zeros(0), *parts]) * columns[name].factor for name, parts in analog.items()},
         channels=channels,
         interval_s=interval,
     )
+
+
+def _numbers(cells: Sequence[str]) -> Reals:
+    try:
+        return np.array(list(map(float, cells)))
+    except ValueError:
+        return np.array([_number(cell) for cell in cells])
+
+
+def _codes(cells: Sequence[str], code: Callable[[str], int]) -> NDArray[np.uint8]:
+    """The code of each cell; few of them differ."""
+    known = {cell: code(cell) for cell in set(cells)}
+    return np.fromiter(map(known.__getitem__, cells), np.uint8, len(cells))
+
+
+def _bit(text: str) -> int:
+    return _BIT.get(text.strip(), _NO_BIT)
 
 
 def _number(text: str) -> float:

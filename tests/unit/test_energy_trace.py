@@ -153,6 +153,19 @@ def test_a_given_threshold(tmp_path: Path) -> None:
         measure(read(path), threshold_w=0.1)
 
 
+def test_a_long_trace(tmp_path: Path) -> None:
+    """More rows than are read at a time, blank lines and one damaged row among them."""
+    trace = made(100)
+    path = trace_maker.plain(tmp_path / "t.csv", trace, marker=True)
+    lines = path.read_text().splitlines()
+    lines[60_000] = "x"
+    lines.insert(70_000, "")
+    path.write_text("\n".join(lines))
+    found = measure(read(path))
+    assert (found.inferences, found.samples, found.missing) == (100, 99_999, 1)
+    assert found.energy_uj.mean == pytest.approx(ENERGY_UJ, rel=1e-6)
+
+
 def test_nothing_to_find(tmp_path: Path) -> None:
     flat = made()._replace(current=np.full(10_000, 0.01) + np.random.default_rng(3).normal(0, 1e-4, 10_000))
     with pytest.raises(HarnessError, match="no threshold separates"):
