@@ -30,7 +30,7 @@ def _option(name: str, text: str) -> typer.models.OptionInfo:
 @app.command()
 def energy(
     target: Annotated[
-        str | None, typer.Argument(metavar="[RUN|MODEL]", help="A stored run, or a .tflite file.", show_default=False)
+        str | None, typer.Argument(metavar="RUN|MODEL", help="A stored run, or a .tflite file.", show_default=False)
     ] = None,
     platform: Annotated[str | None, typer.Option("--platform", "-p", help="Board, for a MODEL or none.")] = None,
     kernels: Annotated[
@@ -136,6 +136,8 @@ def _answer(target: str | None, query: Query, kernels: str | None, opt: str | No
         known = msgspec.structs.replace(query, kernels=kernels or "reference", type=network.type_of(loaded))
         return answer.answer(known, model=loaded.path.name)
     else:
+        model.load(Path(target))
+        answer.check(query)  # so that nobody waits for a measurement that leads nowhere
         result = _measured(Path(target), query.platform, kernels, opt, quiet)
     known = msgspec.structs.replace(
         query, platform=result.platform, kernels=result.kernels, type=network.type_of_run(result)

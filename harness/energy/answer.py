@@ -62,10 +62,7 @@ def answer(query: Query, result: Result | None = None, model: str | None = None)
         BadInputError: options that need each other, or exclude each other.
         HarnessError: latency, active power or sleep power is not known; the hint says how to give it.
     """
-    if query.battery is not None and query.period_s is None:
-        raise BadInputError("how long a battery lasts depends on how often an inference runs", "add --period 1s")
-    if query.active_w is not None and query.trace is not None:
-        raise BadInputError("the active power is both given and in the trace", "leave one of them out")
+    check(query)
     found = _estimate(query, result)
     duty = None if query.period_s is None else _duty(query, query.period_s, found)
     return Answer(
@@ -80,6 +77,18 @@ def answer(query: Query, result: Result | None = None, model: str | None = None)
         measured=query.trace,
         duty=duty,
     )
+
+
+def check(query: Query) -> None:
+    """What can be said before a network is measured. Errors are those of ``answer``, but for the latency's."""
+    if query.battery is not None and query.period_s is None:
+        raise BadInputError("how long a battery lasts depends on how often an inference runs", "add --period 1s")
+    if query.active_w is not None and query.trace is not None:
+        raise BadInputError("the active power is both given and in the trace", "leave one of them out")
+    if query.platform is not None:
+        _power(query)
+        if query.period_s is not None:
+            _sleep(query)
 
 
 def _estimate(query: Query, result: Result | None) -> EnergyPart | None:
@@ -109,9 +118,12 @@ def _power(query: Query) -> power.Power:
 
 def _duty(query: Query, period_s: float, found: EnergyPart | None) -> Duty:
     latency, energy = _inference(query, found)
+    return estimate.duty(period_s, latency, energy, _sleep(query), query.battery)
+
+
+def _sleep(query: Query) -> estimate.Sleep:
     headline = power.headlines().get(query.platform or "")
-    sleep = estimate.asleep(query.sleep_w, query.trace, headline, query.platform)
-    return estimate.duty(period_s, latency, energy, sleep, query.battery)
+    return estimate.asleep(query.sleep_w, query.trace, headline, query.platform)
 
 
 def _inference(query: Query, found: EnergyPart | None) -> tuple[Latency, Interval]:

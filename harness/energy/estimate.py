@@ -20,10 +20,11 @@ MODEL = "power-by-operator/1"
 
 
 class Latency(Record, frozen=True):
-    """Milliseconds of an inference. ``tier``: the cost model's with its id, "trace", or "given"."""
+    """Milliseconds of an inference. ``tier``: the cost model's with its id, "trace", or "given"; ``notes`` are its."""
 
     ms: Interval
     tier: str
+    notes: tuple[str, ...] = ()
 
 
 class LayerEnergy(Record, frozen=True):
@@ -83,7 +84,7 @@ class Duty(Record, frozen=True):
 
 def from_estimate(found: EstimatePart) -> Latency:
     """The latency that a cost model estimated."""
-    return Latency(ms=found.latency_ms, tier=f"{found.model}, {found.tier}")
+    return Latency(ms=found.latency_ms, tier=f"{found.model}, {found.tier}", notes=found.notes)
 
 
 def from_trace(found: Measured) -> Latency:

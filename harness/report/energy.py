@@ -78,6 +78,8 @@ def _estimated(found: EnergyPart) -> Text:
     text.append(f"\npower: {printable(found.power_basis)}", style="dim")
     if found.supply_v is not None:
         text.append(f", at {found.supply_v:.3g} V", style="dim")
+    for note in found.latency.notes:
+        text.append(f"\n{printable(note)}", style="dim")
     return text
 
 

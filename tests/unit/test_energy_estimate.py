@@ -47,7 +47,7 @@ def estimated(low: float = 9.0, high: float | None = 12.5) -> EstimatePart:
         latency_ms=Interval(value=10.0, low=low, high=high),
         coverage=0.9,
         basis="",
-        notes=(),
+        notes=("left out",),
         layers=(part(0, 8.0), part(1, 1.5)),
         overhead=part(None, 0.5),
     )
@@ -63,6 +63,7 @@ def test_layers_times_the_power_of_their_kind() -> None:
     assert [(layer.index, layer.op) for layer in found.layers] == [(0, "CONV_2D"), (1, "SOFTMAX"), (None, "overhead")]
     assert found.energy_uj.value == 480.0
     assert found.power_mw.value == 48.0
+    assert found.latency.notes == ("left out",)
     assert found.tier == "latency: first-principles/1, uncalibrated; power: measured on x"
 
 
@@ -234,13 +235,15 @@ def test_a_network_is_measured_first(harness: Call) -> None:
         (("x", "--opt", "-O2"), 2, "--opt is about a MODEL"),
         (("x", "-k", "cmsis-nn"), 2, "a stored run has its kernels"),
         (("--battery", "225mAh"), 2, "a charge has no energy without a voltage"),
+        ((DIGITS, "-p", "stm32f767zi", "--period", "1s"), 3, "no sleep power of stm32f767zi"),
+        ((DIGITS, "-p", "rp2040"), 3, "no power of rp2040 is known"),
         (("--active-current", "5mA", "--latency", "12ms"), 2, "at which voltage?"),
         (("--active-current", "5mA", "--active-power", "5mW"), 2, "say the same thing"),
         (("--marker", "D0"), 2, "--marker is about a trace"),
         (("--trace", "nowhere.csv"), 2, "nowhere.csv: cannot be read"),
     ],
 )
-def test_mistakes(harness: Call, arguments: tuple[str, ...], code: int, message: str) -> None:
+def test_mistakes(harness: Call, arguments: tuple[object, ...], code: int, message: str) -> None:
     found, out, err = harness(*arguments)
     assert found == code, err
     assert out == "" and "Traceback" not in err and message in err
