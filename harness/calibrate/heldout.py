@@ -2,17 +2,17 @@
 
 Everything is done anew without what is left out, the choice of the model included. Networks of one architecture are
 much alike, so two errors are told: with the network left out, and with its whole architecture left out. Where there are
-three architectures, the interval rests on the second.
+four architectures, the interval rests on the second, and an architecture counts once, however many networks it has.
 
 The interval is a conformal one: of n errors (the absolute logarithm of measured / predicted), the one of rank
-0.9 (n + 1), rounded up, bounds the next in 90 % of cases if networks are exchangeable. Nine errors are needed for that;
-with three to eight they are taken for normal, by Student's t; with fewer there is no interval.
+0.9 (n + 1), rounded up, bounds the next in 90 % of cases if what was left out is exchangeable. Nine are needed for it;
+three to eight are taken for normal, by Student's t; with fewer there is no interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.calibrate.fit import fit_chosen
 from harness.calibrate.samples import Sample, architectures, networks, total
@@ -21,7 +21,7 @@ from harness.records import Record
 COVERAGE = 0.9
 LEAST_CONFORMAL = 9
 LEAST_NORMAL = 3
-LEAST_ARCHITECTURES = 3
+LEAST_ARCHITECTURES = 4
 
 
 class HeldOut(Record, frozen=True):
@@ -94,7 +94,7 @@ def _without(samples: Sequence[Sample], field: str, names: Sequence[str]) -> dic
 
 
 def basis(held: Sequence[HeldOut]) -> str:
-    """What is left out for the interval: "architecture", of which there must be three, else "network"."""
+    """What is left out for the interval: "architecture", of which there must be four, else "network"."""
     return "architecture" if len({item.architecture for item in held}) >= LEAST_ARCHITECTURES else "network"
 
 
@@ -105,21 +105,42 @@ def prediction(item: HeldOut, by: str) -> float | None:
 
 def interval(held: Sequence[HeldOut], by: str) -> Bounds | None:
     """The bounds for another network, by errors of predictions without what ``by`` says; None: too few of them."""
-    found = [(item.measured, prediction(item, by)) for item in held]
-    errors = [math.log(measured / predicted) for measured, predicted in found if predicted]
-    count = len(errors)
-    rest = f"{count} networks, each predicted without its {by}"
+    members: dict[str, list[float]] = {}
+    for item in held:
+        predicted = prediction(item, by)
+        if predicted:
+            members.setdefault(getattr(item, by), []).append(math.log(item.measured / predicted))
+    count = len(members)
+    rest = f"{count} {by}s, each predicted by the others"
     if count >= LEAST_CONFORMAL:
-        reach = sorted(abs(error) for error in errors)[math.ceil(COVERAGE * (count + 1)) - 1]
+        reach = _conformal(members.values())
         return Bounds(low=math.exp(-reach), high=math.exp(reach), method=f"conformal, {rest}")
     if count < LEAST_NORMAL:
         return None
+    mean, reach = _normal(members.values())
+    return Bounds(low=math.exp(mean - reach), high=math.exp(mean + reach), method=f"Student's t, {rest}")
+
+
+def _conformal(groups: Collection[list[float]]) -> float:
+    """The smallest absolute error that, with those below, weighs 0.9 (n + 1) of n groups, each of which weighs 1."""
+    weighted = sorted((abs(error), 1 / len(group)) for group in groups for error in group)
+    needed, weight = math.ceil(COVERAGE * (len(groups) + 1)) - 1e-9, 0.0
+    for error, own in weighted:
+        weight += own
+        if weight >= needed:
+            return error
+    return weighted[-1][0]
+
+
+def _normal(groups: Collection[list[float]]) -> tuple[float, float]:
+    """Mean, and reach of the prediction interval to both sides, each group weighing the same."""
     from scipy.stats import t
 
-    mean = sum(errors) / count
-    spread = math.sqrt(sum((error - mean) ** 2 for error in errors) / (count - 1) * (1 + 1 / count))
-    reach = float(t.ppf((1 + COVERAGE) / 2, count - 1)) * spread
-    return Bounds(low=math.exp(mean - reach), high=math.exp(mean + reach), method=f"Student's t, {rest}")
+    count = len(groups)
+    mean = sum(sum(group) / len(group) for group in groups) / count
+    squares = sum(sum((error - mean) ** 2 for error in group) / len(group) for group in groups)
+    spread = math.sqrt(squares / (count - 1) * (1 + 1 / count))
+    return mean, float(t.ppf((1 + COVERAGE) / 2, count - 1)) * spread
 
 
 def own_bounds(item: HeldOut, held: Sequence[HeldOut]) -> Bounds | None:

@@ -73,7 +73,7 @@ def _heading(family: Family) -> Text:
         text.append(f"\nmean / worst error with the network left out: {mean_worst(family.without_network)}")
         text.append(f"; its architecture: {mean_worst(family.without_architecture)}")
     if family.bounds is None:
-        text.append("\nno interval: too few networks", style="yellow")
+        text.append("\nno interval: too few networks for one", style="yellow")
     else:
         text.append(f"\ninterval of {100 * family.coverage:.0f} %: {bounds(family)} times the estimate")
         text.append(f"; it held {covered(family)} networks that it was not made from")

@@ -34,8 +34,8 @@ _COLUMNS = """\
   that has not seen the network; the choice of its coefficients included.
 * **architecture left out**: one that has seen no network of that kind, neither: widths of one sweep are much
   alike.
-* **interval**: that of 90 % of the calibration, made from errors of other architectures where there are three,
-  else of other networks. "-": two networks are too few to leave one out and bound it.
+* **interval**: that of 90 % of the calibration, made from errors of other architectures where there are four,
+  else of other networks. "-": two others are too few for one.
 * Errors are estimated / measured - 1, of a network's layers that were fitted, or of its whole inference."""
 
 _LEFT_OUT = """\

@@ -127,7 +127,7 @@ def test_the_conformal_interval_is_the_error_of_its_rank() -> None:
     found = heldout.interval(held, "architecture")
     assert found is not None
     assert (found.low, found.high) == pytest.approx((math.exp(-0.18), math.exp(0.18)))
-    assert found.method == "conformal, 19 networks, each predicted without its architecture"
+    assert found.method == "conformal, 19 architectures, each predicted by the others"
 
 
 def test_few_errors_are_taken_for_normal() -> None:
@@ -136,6 +136,18 @@ def test_few_errors_are_taken_for_normal() -> None:
     assert found is not None
     assert math.log(found.high) == pytest.approx(0.1 * 2.920 * 1.1547, rel=1e-3)
     assert heldout.interval(_held([-0.1, 0.1]), "network") is None
+
+
+def test_an_architecture_counts_once() -> None:
+    # Two errors of 0.1 and one of each 0 and -0.1: three architectures with means 0.1, 0 and -0.1.
+    held = _held([0.1, 0.1, 0.0, -0.1])
+    held[1] = msgspec.structs.replace(held[1], architecture="kind-0")
+    found = heldout.interval(held, "architecture")
+    assert found == heldout.interval(_held([0.1, 0.0, -0.1]), "architecture")
+    many = _held([number / 100 for number in range(19)])
+    same = [msgspec.structs.replace(many[-1], network=f"again-{number}") for number in range(50)]
+    assert heldout.interval([*many, *same], "architecture") == heldout.interval(many, "architecture")
+    assert heldout.interval([*many, *same], "network") != heldout.interval(many, "network")
 
 
 def test_intervals_hold_about_nine_of_ten_networks() -> None:
