@@ -118,17 +118,22 @@ def check(compiler: Toolchain, arch: tuple[str, ...]) -> None:
         MissingToolError: it cannot; the message says what is missing.
     """
     core = arch[0].removeprefix("-mcpu=")
+    own = compiler.gcc == shutil.which(f"{_DEFAULT}gcc")
+    hint = _INSTALL if own else "name a --toolchain with newlib, newlib-nano and libstdc++ for the core"
     name = Path(compiler.gcc).name
     found = process.run([compiler.gcc, *arch, "-print-multi-directory"], time_limit_s=30)
     known = process.run([compiler.gcc, *arch, "-x", "c", "-c", os.devnull, "-o", os.devnull], time_limit_s=30)
     if known.returncode != 0:
-        line = (known.stderr.strip() or "it failed").splitlines()[0]
-        raise MissingToolError(f"{compiler.version} cannot compile for {core}: {line}", "name a newer --toolchain")
+        lines = known.stderr.strip().splitlines()
+        said = next((line for line in lines if "error" in line.lower()), "it says nothing")
+        raise MissingToolError(
+            f"{compiler.version} cannot compile for {core}: {said}", "name another --toolchain, newer or whole"
+        )
     with tempfile.TemporaryDirectory() as work:
         if not _compiles(compiler.gcc, arch, "c", _C, Path(work)):
-            raise MissingToolError(f"{name} has no C library (newlib): math.h or string.h is missing", _INSTALL)
+            raise MissingToolError(f"{name} has no C library (newlib): math.h or string.h is missing", hint)
         if not _compiles(compiler.tool("g++"), arch, "c++", _CXX, Path(work)):
-            raise MissingToolError(f"{name} has no C++ library (libstdc++): its headers are missing", _INSTALL)
+            raise MissingToolError(f"{name} has no C++ library (libstdc++): its headers are missing", hint)
         if found.stdout.strip() == ".":
             raise MissingToolError(
                 f"{compiler.version} has no libraries built for {core} ({' '.join(arch[1:])})",
@@ -136,7 +141,7 @@ def check(compiler: Toolchain, arch: tuple[str, ...]) -> None:
             )
         linked = ["-nostartfiles", "--specs=nano.specs", "-Wl,-e,main", "-lm"]
         if not _compiles(compiler.gcc, arch, "c", _LINKED, Path(work), linked):
-            raise MissingToolError(f"{name} cannot link with newlib-nano for {core} ({' '.join(arch[1:])})", _INSTALL)
+            raise MissingToolError(f"{name} cannot link with newlib-nano for {core} ({' '.join(arch[1:])})", hint)
 
 
 def _compiles(

@@ -84,8 +84,8 @@ _FAILS = 'case "$*" in *{}*) echo "{}" >&2; exit 1;; esac'
     ("fault", "message"),
     [
         (
-            _FAILS.format("-mcpu=cortex-m4", "error: unrecognized -mcpu target: cortex-m4"),
-            "cannot compile for cortex-m4",
+            _FAILS.format("-mcpu=cortex-m4", "Assembler messages:\nerror: unrecognized -mcpu target"),
+            "99.1.0 cannot compile for cortex-m4: error: unrecognized -mcpu target",
         ),
         (_FAILS.format('"-x c /"*"-c"', "fatal error: math.h: No such file"), "has no C library (newlib)"),
         (_FAILS.format("c++", "fatal error: algorithm: No such file"), "has no C++ library (libstdc++)"),
