@@ -46,9 +46,10 @@ class Fitted(Record, frozen=True):
 
 
 def require() -> None:
-    """Raise MissingToolError where scipy is not installed."""
-    if importlib.util.find_spec("scipy") is None:
-        raise MissingToolError("scipy is not installed", EXTRA_HINT)
+    """Raise MissingToolError where what fits or draws is not installed."""
+    for name in ("scipy", "matplotlib"):
+        if importlib.util.find_spec(name) is None:
+            raise MissingToolError(f"{name} is not installed", EXTRA_HINT)
 
 
 def fit(samples: Sequence[Sample], names: Sequence[str]) -> Fitted:
