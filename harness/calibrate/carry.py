@@ -10,7 +10,7 @@ from harness.calibrate.match import library_of
 from harness.calibrate.samples import Build, columns
 from harness.cost.features import Row
 from harness.errors import BadInputError
-from harness.records import Record
+from harness.records import Platform, Record
 
 
 class Layer(Record, frozen=True):
@@ -72,7 +72,10 @@ def estimate(run: Sequence[Row], known: Calibration, forced: bool) -> Calibrated
     if family.cost_model != run[0].cost_model:
         raise BadInputError(f"the calibration is of {family.cost_model}, the features of {run[0].cost_model}")
     fitted = Fitted(coefficients=family.coefficients)
-    layers = tuple(Layer(index=row.index, op=row.op, cycles=round(fitted.predict(columns((row,))))) for row in run)
+    boards: dict[str, Platform] = {}
+    layers = tuple(
+        Layer(index=row.index, op=row.op, cycles=round(fitted.predict(columns((row,), boards)))) for row in run
+    )
     total = sum(layer.cycles for layer in layers)
     bounds = None if differing else family.bounds
     return Calibrated(

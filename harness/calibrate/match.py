@@ -12,7 +12,7 @@ from harness.calibrate.measurements import Measurement
 from harness.calibrate.samples import Build, Sample, columns
 from harness.cost.features import Row
 from harness.errors import BadInputError
-from harness.records import Record
+from harness.records import Platform, Record
 
 OWN = "measured binary"
 SAME_TOOLS = "build with the same compiler and library"
@@ -57,11 +57,12 @@ def pairs(measurements: Sequence[Measurement], features: Sequence[Row]) -> tuple
         first = run[0]
         key = (Path(first.model).stem, first.platform, first.kernels, first.optimisation, bool(first.fpu))
         runs.setdefault(key, []).append(run)
+    boards: dict[str, Platform] = {}
     found, missing = [], []
     for row in measurements:
         build = row.build
         fitting = runs.get((row.model, build.platform, build.kernels, build.optimisation, build.fpu), [])
-        pair = _pair(row, fitting)
+        pair = _pair(row, fitting, boards)
         if pair is None:
             missing.append(row)
         else:
@@ -69,7 +70,7 @@ def pairs(measurements: Sequence[Measurement], features: Sequence[Row]) -> tuple
     return found, missing
 
 
-def _pair(row: Measurement, runs: list[list[Row]]) -> Pair | None:
+def _pair(row: Measurement, runs: list[list[Row]], boards: dict[str, Platform]) -> Pair | None:
     if row.elf_sha256:
         runs = [run for run in runs if run[0].elf_sha256 == row.elf_sha256]
     if not runs:
@@ -100,7 +101,7 @@ def _pair(row: Measurement, runs: list[list[Row]]) -> Pair | None:
         architecture=row.architecture,
         index=row.index,
         op=row.op or (chosen[0].op if row.index is not None else ""),
-        columns=columns(chosen),
+        columns=columns(chosen, boards),
         cycles=row.cycles,
     )
     return Pair(measurement=row, sample=sample, rows=chosen, features_from=origin)

@@ -58,15 +58,15 @@ class Sample(Record, frozen=True):
     cycles: float
 
 
-def columns(rows: Iterable[Row]) -> dict[str, float]:
-    """The columns of an operator, or the sums over several."""
+def columns(rows: Iterable[Row], boards: dict[str, Platform]) -> dict[str, float]:
+    """The columns of an operator, or the sums over several; ``boards`` keeps what is read of platforms."""
     found = dict.fromkeys(COLUMNS, 0.0)
-    known: dict[str, Platform] = {}
     for row in rows:
-        platform = known.setdefault(row.platform, platforms.load(row.platform))
+        if row.platform not in boards:
+            boards[row.platform] = platforms.load(row.platform)
         features = row.features
         for name, of in COLUMNS.items():
-            found[name] += of(features, platform)
+            found[name] += of(features, boards[row.platform])
     return found
 
 
