@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from harness.calibrate.measurements import Measurement
 
 
-@app.command()
+_COLUMNS = (
+    "Columns of the CSV: network (the file's name, as in its features); architecture (what is left out together; may be"
+    " empty); kernels; optimisation; fpu (yes or no); elf_sha256 (of the measured firmware, where the features are its"
+    " own), or compiler and library as they call themselves in the features; index of the operator, or empty for the"
+    " whole network; op; cycles, or latency_ms at the board's clock; source."
+)
+
+
+@app.command(epilog=_COLUMNS)
 def calibrate(
     measurements: Annotated[
         list[str] | None,

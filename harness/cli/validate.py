@@ -34,7 +34,7 @@ def validate(
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --emulate: every public network, which takes hours.")
+        bool, typer.Option("--all", help="With --emulate: every public network, four times as many.")
     ] = False,
     models: Annotated[
         Path | None,

@@ -166,7 +166,7 @@ def _missing(found: Validation) -> str:
     kinds = sorted({row.architecture for row in found.missing})
     return (
         f"**Not compared**: {len(found.missing)} rows of {networks} builds of networks ({', '.join(kinds)}), further"
-        " widths of the same sweeps, were not emulated. `harness validate --emulate FILE --all` does it, in some hours."
+        " widths of the same sweeps, were not emulated. `harness validate --emulate FILE --all` does it."
     )
 
 
