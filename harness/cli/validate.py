@@ -87,6 +87,7 @@ def _emulate(path: Path, platform: str | None, everything: bool, models: Path | 
     from harness.calibrate import public_tables, standin
     from harness.cli.calibrate import say
     from harness.cost.features import read_csv, to_csv
+    from harness.report.progress import Steps
 
     wanted = standin.wanted(public_tables.load(platform))
     if not everything:
@@ -95,7 +96,9 @@ def _emulate(path: Path, platform: str | None, everything: bool, models: Path | 
             for row in read_csv(public_tables.FEATURES)
         }
         wanted = [row for row in wanted if standin.key(row) in shipped]
-    found = standin.emulate_all(wanted, standin.files(wanted, models), say)
+    with Steps() as steps:
+        paths = standin.files(wanted, models, steps)
+    found = standin.emulate_all(wanted, paths, say)
     try:
         path.write_text(to_csv(found), encoding="utf-8")
     except OSError as error:
