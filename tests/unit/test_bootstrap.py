@@ -394,7 +394,7 @@ def test_make_knows_its_targets() -> None:
         "sh .ci/bootstrap demo",
         ".venv/bin/harness demo",
         "sh .ci/bootstrap test",
-        ".venv/bin/python -m pytest -n auto",
+        ".venv/bin/python -m pytest -n auto --dist worksteal",
     ]
 
 
