@@ -265,9 +265,12 @@ _NAMES = {
     "macs": "MACs",
     "instructions_per_mac": "instructions per MAC",
     "accuracy": "accuracy on the test set",
+    "latency": "estimated latency of one inference",
+    "energy": "estimated energy of one inference",
 }
 _COUNTED = {"instructions_per_mac": "per MAC"}
-_SHORT = {"instructions": "instructions", "ram": "RAM", "macs": "MACs", "instructions_per_mac": "instructions per MAC"}
+_SHORT = {"instructions": "instructions", "ram": "RAM", "macs": "MACs", "instructions_per_mac": "instructions per MAC",
+          "latency": "estimated latency", "energy": "estimated energy"}  # fmt: skip
 
 
 def short_name(metric: str) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.report import plots_estimates
 from harness.report import plots_page as pages
 from harness.report.plots_page import Quantity
 from harness.report.plots_points import NotDrawn, Picture, Swept, facts, label, number_of, varying
@@ -103,8 +104,10 @@ def _picture(swept: Swept, x: str, y: str) -> Picture | NotDrawn:
     for metric in (x, y):
         if metric not in METRICS:
             return NotDrawn(KIND, name, f"{metric} is no metric of this version")
-        if metric not in swept.points or swept.points[metric].isna().all():
-            return NotDrawn(KIND, name, f"no point has a value of {metric}")
+        column = METRICS[metric].column
+        if column not in swept.points or swept.points[column].isna().all():
+            why = next((f": {text}" for row in swept.rows if row.measured and (text := row.missing(metric))), "")
+            return NotDrawn(KIND, name, f"no point has a value of {metric}{why}")
     plane = plane_of(swept, x, y)
     if not plane.spots:
         return NotDrawn(KIND, name, f"no point has both {x} and {y}")
@@ -120,17 +123,18 @@ def plane_of(swept: Swept, x: str, y: str) -> Plane:
     on_front = {standing.item.point.choice for standing in chosen.front}
     beaten = {standing.item.point.choice for standing in chosen.beaten}
     best = pareto.choose(swept.plan, swept.rows, swept.plan.objectives).best
+    columns = [METRICS[name].column for name in (x, y)]
     spots, at_best, measured = [], None, 0
     for index, item in enumerate(swept.rows):
         row = swept.points.iloc[index]
         measured += item.measured is not None
         if best is not None and item.point.choice == best.item.point.choice:
             at_best = index
-        if row[[x, y]].isna().any():
+        if row[columns].isna().any():
             continue
         choice = item.point.choice
         status = FRONT if choice in on_front else BEATEN if choice in beaten else _left_out(item.state)
-        spots.append(Spot(float(row[x]), float(row[y]), status, index))
+        spots.append(Spot(float(row[columns[0]]), float(row[columns[1]]), status, index))
     across, up = chosen.goals
     return Plane(x, y, (across, up), tuple(spots), at_best, measured - len(spots))
 
@@ -145,7 +149,9 @@ def draw(swept: Swept, plane: Plane) -> Any:
     named = _named(plane)
     made = pages.page(
         f"{swept.plan.name}: Pareto front of {pages.short_name(plane.x)} and {pages.short_name(plane.y)}",
-        facts(swept.points.iloc[[spot.row for spot in plane.spots]]),
+        " · ".join(
+            (facts(swept.points.iloc[[spot.row for spot in plane.spots]]), *plots_estimates.rests_on(swept, plane))
+        ),
         _legend(plane),
         [_BODY_INCHES],
         _AROUND_INCHES,
@@ -156,6 +162,7 @@ def draw(swept: Swept, plane: Plane) -> Any:
     axes.set_xlabel(shown[0].label)
     axes.set_ylabel(shown[1].label)
     _scatter(axes, plane, shown)
+    plots_estimates.bars(axes, swept, plane, shown)
     _scale(axes, plane, shown)
     _step(axes, plane, shown)
     _budgets(axes, swept.plan.budgets.limits(), plane, shown)
@@ -330,12 +337,13 @@ def _notes(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quanti
         lines.append(
             f"★ has the {least} {pages.short_name(first.metric)} on the front of the sweep's objectives: {goals}."
         )
+    lines += plots_estimates.notes(swept, plane)
     unmeasured = sum(item.measured is None for item in swept.rows)
     if unmeasured:
         lines.append(f"Not shown: {number_of(unmeasured)} without numbers (impossible, too large, or not measured).")
     if plane.missing:
         known = swept.points[swept.points["instructions"].notna()]
-        lacking = " or ".join(name for name in (plane.x, plane.y) if known[name].isna().any())
+        lacking = " or ".join(name for name in (plane.x, plane.y) if known[METRICS[name].column].isna().any())
         lines.append(f"Not shown: {number_of(plane.missing)} without a value of {lacking}.")
     for metric, side, quantity in zip((plane.x, plane.y), ("x", "y"), shown, strict=True):
         limit = swept.plan.budgets.limits().get(metric)

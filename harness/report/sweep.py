@@ -24,7 +24,7 @@ from rich.text import Text
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
 from harness.report.progress import Rate, Steps
 from harness.report.tables import console, printable
-from harness.sweep.metrics import METRICS
+from harness.sweep.metrics import ESTIMATES, METRICS
 from harness.sweep.pareto import Goal, Ranking, Standing
 from harness.sweep.plan import Failure, Point, Row
 from harness.sweep.run import ASSUMED_BUILD_SECONDS, OnPoint, Outcome, Outlook
@@ -205,6 +205,11 @@ def ranking(shown: Ranking) -> RenderableType:
         for name, limit in shown.plan.budgets.limits().items()
     )
     parts.append(Text(f"budgets: {budget or 'each board'}", style="dim"))
+    parts += [
+        Text(f"estimated, not measured: {goal.metric} by {' and by '.join(models)}", style="dim")
+        for goal in shown.goals
+        if (models := _models(shown, goal.metric))
+    ]
     axes = _Axes([*(standing.item for standing in (*shown.front, *shown.beaten)), *shown.out])
     if axes.common:
         parts.append(Text(printable(f"all points: {', '.join(axes.common)}"), style="dim"))
@@ -229,6 +234,15 @@ def ranking(shown: Ranking) -> RenderableType:
     if shown.out:
         parts += [Text(), Text(f"took no part, {_points(len(shown.out))}"), _out(axes, shown.out)]
     return Group(*parts)
+
+
+def _models(shown: Ranking, metric: str) -> list[str]:
+    """The models that a metric is estimated by, with what they rest on; none of what is measured."""
+    if metric not in ESTIMATES:
+        return []
+    rows = (standing.item.estimate for standing in (*shown.front, *shown.beaten))
+    found = (row.of(metric) for row in rows if row is not None)
+    return sorted({f"{quantity.model}, {quantity.tier}" for quantity in found if quantity is not None})
 
 
 def _rule(goals: tuple[Goal, ...]) -> str:

@@ -20,7 +20,7 @@ from harness.library import Progress, silent
 from harness.paths import data_folder
 from harness.records import Model, Platform
 from harness.result import SCHEMA
-from harness.sweep import models
+from harness.sweep import estimates, models
 from harness.sweep.file import File, Filter
 from harness.sweep.models import Candidate
 from harness.sweep.plan import PLAN_SCHEMA, Choice, Facts, Failure, ModelFacts, Plan, Point, failure_of
@@ -52,7 +52,7 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent, by_na
     if make:
         candidates |= _ready(file, [candidates[name] for name in dict.fromkeys(item.model for item in choices)],
                              notes, progress)  # fmt: skip
-    identify = Identify(file.inputs)
+    identify = Identify(file.inputs, file.sweep.cycles)
     points: dict[tuple[str, str], Point] = {}
     for choice in choices:
         point = _point(identify, choice, candidates[choice.model])
@@ -73,6 +73,7 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent, by_na
         inputs=tuple(map(str, file.inputs)),
         points=tuple(points.values()),
         notes=tuple(notes),
+        cycles=file.sweep.cycles,
     )
     _require_possible(file, plan)
     return plan
@@ -170,15 +171,17 @@ class Identify:
 
     Args:
         input_paths: a .npy file for each input of every model; none: the deterministic inputs.
+        cycles: whether latency and energy are estimated, too.
 
     Raises:
         MissingToolError: a compiler, or cargo, is not installed.
     """
 
-    def __init__(self, input_paths: Sequence[Path] = ()) -> None:
+    def __init__(self, input_paths: Sequence[Path] = (), cycles: bool = False) -> None:
         found = sources.locate()
         self._compiler = toolchain.arm().version
-        self._common = {
+        self._cycles = cycles
+        self._common: dict[str, Any] = {
             "result": SCHEMA,
             "harness": importlib.metadata.version("tflm-harness"),
             "compiler": self._compiler,
@@ -188,6 +191,8 @@ class Identify:
             "firmware": _firmware_sha256(),
             "tflite_micro": importlib.metadata.version("tflite-micro"),
         }
+        if cycles:
+            self._common["estimate"] = estimates.identity()
         self._model = functools.cache(_model)
         self._input_sha256 = functools.cache(lambda path: inputs.of(self._model(path), input_paths).sha256)
         self._platform = functools.cache(platforms.load)
@@ -221,6 +226,12 @@ class Identify:
         found = self._platform(choice.platform)
         if choice.fpu and found.fpu is None:
             return Failure(kind="impossible", message=f"{found.name} ({found.core}) has no FPU")
+        if self._cycles and choice.emulator != "qemu":
+            return Failure(
+                kind="impossible",
+                message=f"cycles cannot be estimated from a run on {choice.emulator}",
+                hint="QEMU alone tells which code was executed",
+            )
         return None
 
     def __call__(self, choice: Choice, facts: ModelFacts) -> Point:

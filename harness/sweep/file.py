@@ -141,6 +141,7 @@ class Sweep(_Table, frozen=True, kw_only=True):
 
     ``inputs`` is a .npy file for each input of the models, which all must fit; without, inputs are deterministic.
     Where there is any [[include]], points that match none are left out; then those that match an [[exclude]] are.
+    ``cycles`` has latency and energy estimated, too, which takes QEMU; no point of another emulator is possible then.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$")]
@@ -150,6 +151,7 @@ class Sweep(_Table, frozen=True, kw_only=True):
         Objective(metric="ram"),
     )
     time_limit_s: Annotated[float, msgspec.Meta(gt=0)] = DEFAULT_TIME_LIMIT_S
+    cycles: bool = False
     axes: Axes
     networks: tuple[Network, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -276,12 +278,18 @@ def _check(path: Path, sweep: Sweep) -> None:
         for index, item in enumerate(getattr(sweep, kind)):
             if all(getattr(item, key) is None for key in item.__struct_fields__):
                 _refuse(path, f"{kind}[{index}]", "names no axis, so it matches every point")
+    if sweep.cycles and "qemu" not in axes.emulator:
+        _refuse(path, "cycles", f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
+                'QEMU alone tells which code was executed: add "qemu" to axes.emulator')  # fmt: skip
     seen: set[str] = set()
     for index, objective in enumerate(sweep.objectives):
         try:
             metrics.get(objective.metric)
         except BadInputError as error:
             _refuse(path, f"objectives[{index}].metric", error.message, error.hint)
+        if objective.metric in metrics.ESTIMATES and not sweep.cycles:
+            _refuse(path, f"objectives[{index}].metric", f"{objective.metric} is estimated only where that is asked",
+                    "write cycles = true below the sweep's name")  # fmt: skip
         if objective.metric in seen:
             _refuse(path, f"objectives[{index}].metric", f"{objective.metric!r} is there twice")
         seen.add(objective.metric)

@@ -14,19 +14,20 @@ from harness.errors import BadInputError, BuildError, HarnessError
 from harness.library import Progress
 from harness.records import Record
 from harness.result import Result
-from harness.sweep import expand
+from harness.sweep import estimates, expand
 from harness.sweep.metrics import measured
 from harness.sweep.plan import ROW_SCHEMA, Choice, LayerRow, Point, Row, failure_of
 
 
 class Task(Record, frozen=True):
-    """A point to measure; ``inputs`` are those of the plan."""
+    """A point to measure; ``inputs`` and ``cycles`` are those of the plan."""
 
     identity: str
     choice: Choice
     time_limit_s: float
     command: tuple[str, ...]
     inputs: tuple[str, ...] = ()
+    cycles: bool = False
 
 
 # A library: the compiler's flags for the core, the optimisation level.
@@ -63,6 +64,7 @@ def emulate(task: Task) -> Result:
         input_paths=task.inputs,
         emulator=choice.emulator,
         time_limit_s=task.time_limit_s,
+        cycles=task.cycles,
         command=task.command,
     )
 
@@ -88,7 +90,7 @@ def parts(task: Task) -> dict[str, Any]:
             could be used when it was planned.
     """
     try:
-        return expand.Identify([Path(path) for path in task.inputs]).parts(task.choice)
+        return expand.Identify([Path(path) for path in task.inputs], task.cycles).parts(task.choice)
     except BadInputError as error:
         raise HarnessError(
             f"{task.choice.model} or an input is not what it was when the points were planned: {error.message}",
@@ -113,6 +115,7 @@ def row(task: Task, result: Result, seconds: float) -> Row:
         reasons=result.verdict.reasons,
         output_exact=result.check.output_exact and result.check.layers_exact,
         measured=measured(result),
+        estimate=estimates.estimated(result),
         layers=tuple(
             LayerRow(
                 index=layer.index,

@@ -33,13 +33,19 @@ class Measured(Record, frozen=True):
 class Metric(Record, frozen=True):
     """What can be an objective: its unit ("" for a count or a ratio, "%" for a share) and the better direction.
 
-    ``of_model``: it is the model's own, known without a run (``plan.ModelFacts``); else a field of ``Measured``.
+    ``source`` says where a point has it: "run", a field of ``Measured``; "model", its own, known without a run
+    (``plan.ModelFacts``); "estimate", modelled (``estimates.Estimate``), where the sweep asks for that.
     """
 
     name: str
     unit: str
     direction: Direction
-    of_model: bool = False
+    source: Literal["run", "model", "estimate"] = "run"
+
+    @property
+    def column(self) -> str:
+        """The column of the table of points; that of an estimate says what it is, and its unit."""
+        return f"{self.name}_{self.unit.lower()}_estimated" if self.source == "estimate" else self.name
 
     def beyond(self, amount: float, limit: float) -> float:
         """By how much an amount is on the wrong side of a limit: a maximum where less is better, else a minimum.
@@ -72,10 +78,13 @@ _METRICS = (
     Metric(name="stack", unit="B", direction="min"),
     Metric(name="code", unit="B", direction="min"),
     Metric(name="model_size", unit="B", direction="min"),
-    Metric(name="compressed_size", unit="B", direction="min", of_model=True),
-    Metric(name="accuracy", unit="%", direction="max", of_model=True),
+    Metric(name="compressed_size", unit="B", direction="min", source="model"),
+    Metric(name="accuracy", unit="%", direction="max", source="model"),
+    Metric(name="latency", unit="ms", direction="min", source="estimate"),
+    Metric(name="energy", unit="uJ", direction="min", source="estimate"),
 )
 METRICS = {metric.name: metric for metric in _METRICS}
+ESTIMATES = tuple(metric.name for metric in _METRICS if metric.source == "estimate")
 
 
 def get(name: str) -> Metric:

@@ -110,7 +110,8 @@ def _standing(item: PointRow, goals: Sequence[Goal]) -> Standing | PointRow:
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         missing = [goal.metric for goal, value in zip(goals, values, strict=True) if value is None]
-        reason = f"no value for {', '.join(missing)}" + (f": {item.without_accuracy}" if "accuracy" in missing else "")
+        reasons = dict.fromkeys(why for metric in missing if (why := item.missing(metric)) is not None)
+        reason = ": ".join((f"no value for {', '.join(missing)}", *(["; ".join(reasons)] if reasons else [])))
         return PointRow(point=item.point, row=item.row, state=item.state, reason=reason, over={})
     return Standing(item=item, values=tuple(known), lost_by=None)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from harness.errors import EXIT_BAD_INPUT, EXIT_VERDICT_NO, HarnessError
 from harness.records import Record
+from harness.sweep.estimates import Estimate
 from harness.sweep.file import Budgets, Objective
 from harness.sweep.metrics import Measured
 from harness.zoo.recipe import Recipe
@@ -92,7 +93,7 @@ class Point(Record, frozen=True):
 
 class Plan(Record, frozen=True):
     """A sweep, expanded. ``inputs`` are paths, one for each input of the models, or none. ``notes`` say what was left
-    out and why."""
+    out and why. ``cycles``: latency and energy are estimated, too."""
 
     schema: str
     name: str
@@ -104,6 +105,7 @@ class Plan(Record, frozen=True):
     inputs: tuple[str, ...]
     points: tuple[Point, ...]
     notes: tuple[str, ...]
+    cycles: bool = False
 
 
 class LayerRow(Record, frozen=True):
@@ -125,7 +127,7 @@ class Row(Record, frozen=True):
     """What became of a point that ran: a line of points.jsonl.
 
     ``seconds`` is the wall-clock time that it took, which is not part of any table. ``passed`` and ``reasons`` are the
-    run's verdict; with a ``failure`` everything else is empty.
+    run's verdict; with a ``failure`` everything else is empty. ``estimate`` is None where none was asked for.
     """
 
     schema: str
@@ -139,6 +141,7 @@ class Row(Record, frozen=True):
     measured: Measured | None = None
     layers: tuple[LayerRow, ...] = ()
     failure: Failure | None = None
+    estimate: Estimate | None = None
 
 
 def failure_of(error: HarnessError) -> Failure:

@@ -47,10 +47,11 @@ _TITLES = {
     "input": "the input",
     "platforms": "the platform's description",
     "emulator": "the emulator",
+    "estimate": "the models of latency and energy",
 }
 
 # The harness' modules that decide what a worker measures; commands, reports and the zoo do not.
-_MEASURING = ("*.py", "emulators/*.py", "sweep/*.py")
+_MEASURING = ("*.py", "cost/*.py", "emulators/*.py", "energy/*.py", "sweep/*.py")
 
 
 class Parcel(Record, frozen=True):

@@ -174,7 +174,12 @@ def _measure(
     by_identity = {point.identity: point for point in todo if point.identity is not None}
     tasks = {
         identity: Task(
-            identity=identity, choice=point.choice, time_limit_s=plan.time_limit_s, command=command, inputs=plan.inputs
+            identity=identity,
+            choice=point.choice,
+            time_limit_s=plan.time_limit_s,
+            command=command,
+            inputs=plan.inputs,
+            cycles=plan.cycles,
         )
         for identity, point in by_identity.items()
     }

@@ -13,7 +13,8 @@ from harness.errors import MissingToolError
 from harness.records import Record
 from harness.store import safe_cell
 from harness.sweep import points
-from harness.sweep.metrics import METRICS, Measured
+from harness.sweep.estimates import ASK, Estimate
+from harness.sweep.metrics import ESTIMATES, METRICS, Measured
 from harness.sweep.plan import LayerRow, Plan, Point, Row
 from harness.zoo.recipe import Recipe
 from harness.zoo.spec import text
@@ -53,9 +54,19 @@ class PointRow(Record, frozen=True):
         return _value(self.point, self.row, metric)
 
     @property
-    def without_accuracy(self) -> str:
-        """Why no accuracy is known of a point that has none."""
-        return _without_accuracy(self.point)
+    def estimate(self) -> Estimate | None:
+        """What it takes on its board by models, None where nothing was estimated."""
+        return None if self.row is None else self.row.estimate
+
+    def missing(self, metric: str) -> str | None:
+        """Why the point has no value of a metric, None where nothing is to be said."""
+        if metric == "accuracy":
+            return _without_accuracy(self.point)
+        if METRICS[metric].source != "estimate":
+            return None
+        if self.estimate is None:
+            return f"the sweep file does not say {ASK}"
+        return self.estimate.without_energy
 
 
 class Frames(NamedTuple):
@@ -83,6 +94,16 @@ _AXES = (
     Column("fpu", "text"),
     Column("emulator", "text"),
 )
+_ESTIMATED = tuple(
+    column
+    for name in ESTIMATES
+    for column in (
+        Column(METRICS[name].column, "real"),
+        *(Column(f"{name}_{bound}_{METRICS[name].unit.lower()}", "real") for bound in ("low", "high")),
+        Column(f"{name}_model", "text"),
+        Column(f"{name}_tier", "text"),
+    )
+)
 POINT_COLUMNS = (
     *_AXES,
     Column("state", "text"),
@@ -101,6 +122,7 @@ POINT_COLUMNS = (
     Column("accuracy", "real"),
     Column("accuracy_images", "integer"),
     Column("accuracy_data", "text"),
+    *_ESTIMATED,
     Column("output_exact", "truth"),
     Column("core", "text"),
     Column("machine", "text"),
@@ -120,6 +142,7 @@ LAYER_COLUMNS = (
     Column("share", "real"),
     Column("macs", "integer"),
     Column("instructions_per_mac", "real"),
+    Column("cycles_estimated", "integer"),
     Column("output_exact", "truth"),
     *_CLASSES,
 )
@@ -151,7 +174,11 @@ def _point_row(plan: Plan, point: Point, row: Row | None) -> PointRow:
 
 
 def _value(point: Point, row: Row | None, metric: str) -> int | float | None:
-    source = (point.facts and point.facts.model) if METRICS[metric].of_model else (row and row.measured)
+    rule = METRICS[metric]
+    if rule.source == "estimate":
+        quantity = None if row is None or row.estimate is None else row.estimate.of(metric)
+        return None if quantity is None else quantity.value
+    source = (point.facts and point.facts.model) if rule.source == "model" else (row and row.measured)
     found: int | float | None = None if source is None else getattr(source, metric)
     return found
 
@@ -226,10 +253,23 @@ def _point_cells(item: PointRow) -> dict[str, Cell]:
         cells |= {name: getattr(row.measured, name) for name in _MEASURED}
         cells |= {"output_exact": row.output_exact, "machine": row.machine, "run_id": row.run_id}
         cells |= _class_cells(row.measured.classes)
+    if row is not None and row.estimate is not None:
+        cells |= _estimate_cells(row.estimate)
     return cells
 
 
-def _layer_cells(point: Point, layer: LayerRow) -> dict[str, Cell]:
+def _estimate_cells(found: Estimate) -> dict[str, Cell]:
+    cells: dict[str, Cell] = {}
+    for name in ESTIMATES:
+        quantity, unit = found.of(name), METRICS[name].unit.lower()
+        if quantity is not None:
+            cells |= {METRICS[name].column: quantity.value, f"{name}_model": quantity.model,
+                      f"{name}_tier": quantity.tier}  # fmt: skip
+            cells |= {f"{name}_low_{unit}": quantity.low, f"{name}_high_{unit}": quantity.high}
+    return cells
+
+
+def _layer_cells(point: Point, layer: LayerRow, estimate: Estimate | None) -> dict[str, Cell]:
     return {
         **_axes(point),
         "index": layer.index,
@@ -240,6 +280,7 @@ def _layer_cells(point: Point, layer: LayerRow) -> dict[str, Cell]:
         "share": layer.share,
         "macs": layer.macs,
         "instructions_per_mac": layer.instructions_per_mac,
+        "cycles_estimated": None if estimate is None else estimate.layer_cycles[layer.index],
         "output_exact": layer.output_exact,
         **_class_cells(layer.classes),
     }
@@ -256,7 +297,7 @@ def point_table(rows: tuple[PointRow, ...]) -> list[dict[str, Cell]]:
 
 def layer_table(rows: tuple[PointRow, ...]) -> list[dict[str, Cell]]:
     """A dictionary a layer of each measured point."""
-    return [_layer_cells(item.point, layer) for item in rows if item.row for layer in item.row.layers]
+    return [_layer_cells(item.point, layer, item.estimate) for item in rows if item.row for layer in item.row.layers]
 
 
 def write(plan: Plan, rows: dict[str, Row]) -> tuple[tuple[Path, ...], str | None]:

@@ -109,7 +109,7 @@ def test_the_command_says_what_was_drawn_and_what_not(results: Path, capsys: Any
     assert drawn["pareto-flash-instructions"] == [results / "plots" / "made" / "pareto-flash-instructions.svg"]
     assert all(path.is_file() for paths in drawn.values() for path in paths)
     reasons = {item["name"]: item["reason"] for item in said["not_drawn"]}
-    assert reasons["pareto-instructions-accuracy"] == "no point has a value of accuracy"
+    assert reasons["pareto-instructions-accuracy"] == "no point has a value of accuracy: there is no test set for it"
     store([Made()])
     assert command("made", "-k", "layers", "-k", "speedup", "--output", str(results / "here")) == 0
     out = capsys.readouterr().out

@@ -139,7 +139,7 @@ def test_pairs_that_are_not_drawn_say_why(monkeypatch: pytest.MonkeyPatch) -> No
     made = plots_pareto.pictures(swept)
     assert [(item.name, item.reason) for item in made if isinstance(item, NotDrawn)] == [
         ("pareto-flash-luck", "luck is no metric of this version"),
-        ("pareto-instructions-accuracy", "no point has a value of accuracy"),
+        ("pareto-instructions-accuracy", "no point has a value of accuracy: there is no test set for it"),
     ]
     assert [item.name for item in made if isinstance(item, Picture)] == [
         "pareto-flash-instructions",
