@@ -14,6 +14,7 @@ from harness.breakdown import Breakdown, Counter, share
 from harness.cost import estimate
 from harness.cost.blocks import Blocks
 from harness.elf import Elf
+from harness.energy import network
 from harness.errors import HarnessError
 from harness.image import MARK_SYMBOL
 from harness.inputs import Inputs
@@ -143,12 +144,13 @@ def result(measured: Measured) -> Result:
 def _estimate(measured: Measured, segments: _Segments) -> EstimatePart:
     platform = measured.setup.platform
     blocks = Blocks(measured.trace, measured.elf, platform.core)
-    return estimate.estimate(
+    found = estimate.estimate(
         [blocks.features((segment,)) for segment in segments.layers],
         blocks.features(segments.overhead),
         platform,
         _kernels(measured.setup),
     )
+    return msgspec.structs.replace(found, type=network.type_of(measured.setup.model))
 
 
 def _kernels(setup: Setup) -> str:

@@ -263,7 +263,8 @@ def change(before: Value, after: Value) -> int | float:
 
 
 def incomparable(result: Result, baseline: Result) -> str | None:
-    """Why not all numbers of two runs can be compared, None where they can. Estimates do not count: there are none."""
+    """Why not all numbers of two runs can be compared, None where they can. Estimates do not count: ``compare`` refuses
+    those alone."""
     estimates = {name for name, metric in METRICS.items() if metric.group == "estimates"}
     found = comparability.differences(result, baseline)
     return next((item.reason for item in found if item.metrics - estimates), None)

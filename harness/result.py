@@ -222,7 +222,8 @@ class EstimatePart(Record, frozen=True):
 
     ``tier`` says what the model rests on: "uncalibrated", or "calibrated on BOARD, COMPILER, LIBRARY". ``coverage`` is
     the share of cases in which the truth is to lie between ``low`` and ``high``, ``basis`` the evidence for the bounds.
-    ``cycles`` = sum of the layers + overhead.
+    ``cycles`` = sum of the layers + overhead. ``type`` is what most multiply-accumulates are in, "int8" or "float32",
+    on which power depends; None in results that were stored without it.
     """
 
     model: str
@@ -235,6 +236,7 @@ class EstimatePart(Record, frozen=True):
     notes: tuple[str, ...]
     layers: tuple[LayerEstimate, ...]
     overhead: LayerEstimate
+    type: str | None = None
 
 
 class Result(Record, frozen=True):

@@ -27,7 +27,12 @@ def type_of(network: Model) -> str:
 
 
 def type_of_run(result: Result) -> str | None:
-    """The same of a stored run, whose ELF carries the network; None where the ELF is not there or not readable."""
+    """The same of a stored run: as its estimate says, or by the network that its ELF carries; None where neither does.
+
+    A baseline has no ELF.
+    """
+    if result.estimate is not None and result.estimate.type is not None:
+        return result.estimate.type
     try:
         with Path(result.artifacts.elf).open("rb") as file:
             content = _carried(ELFFile(file), result.model.size_bytes)

@@ -89,6 +89,10 @@ TABLE = (
 # linked does not depend on it: test inputs are no part of the flash that is counted.
 INPUT = _of("counts", "estimates", "outputs") | {"stack", "ram"}
 
+# Another model, or one that rests on something else, makes another estimate of the same run. A result without any is
+# no reason of its own: there the value is missing.
+COST_MODEL = _of("estimates")
+
 
 def differences(result: Result, baseline: Result) -> tuple[Differs, ...]:
     """Everything of the table that is another than in the baseline."""
@@ -100,7 +104,14 @@ def differences(result: Result, baseline: Result) -> tuple[Differs, ...]:
     if _another_input(result, baseline):
         mine, theirs = (f"{item.check.input} ({item.check.input_sha256[:12]})" for item in (result, baseline))
         found.append(Differs(what="input", mine=mine, theirs=theirs, metrics=INPUT))
+    models = [_cost_model(item) for item in (result, baseline)]
+    if models[0] and models[1] and models[0] != models[1]:
+        found.append(Differs(what="cost model", mine=models[0], theirs=models[1], metrics=COST_MODEL))
     return tuple(found)
+
+
+def _cost_model(result: Result) -> str | None:
+    return None if result.estimate is None else f"{result.estimate.model}, {result.estimate.tier}"
 
 
 def _another_input(result: Result, baseline: Result) -> bool:

@@ -143,7 +143,7 @@ class _Judging:
         if metric.name == "accuracy":
             return self._run.accuracy_reason
         if metric.group == "estimates":
-            return f"no estimate of {metric.name} in the result"
+            return metrics.without_estimate(self._run.result, metric.name)
         return f"no {metric.name} in the result"
 
     def _against_baseline(self, rule: Rule, metric: Metric) -> list[Comparison]:
@@ -162,7 +162,7 @@ class _Judging:
         if value is None:
             return [_made(metric, "baseline", missing, reason=self._why_missing(metric))]
         if before is None:
-            return [_made(metric, "baseline", missing, value=value, reason=f"no {metric.name} in the baseline")]
+            return [_made(metric, "baseline", missing, value=value, reason=_not_in_baseline(metric))]
         return [_change(rule, metric, value, before, None, _of_run(moved, metric))]
 
     def _outputs(self, metric: Metric, moved: Explanation) -> Comparison:
@@ -176,6 +176,12 @@ class _Judging:
             note=_bytes_that_differ(moved) if layer is None else None,
         )
         return _made(metric, "baseline", "worse", value=False, baseline=True, cause=cause)
+
+
+def _not_in_baseline(metric: Metric) -> str:
+    if metric.group == "estimates":
+        return f"no estimate of {metric.name} in the baseline (harness baseline update makes it anew)"
+    return f"no {metric.name} in the baseline"
 
 
 def _bytes_that_differ(moved: Explanation) -> str:
@@ -276,8 +282,23 @@ def _of_run(moved: Explanation, metric: Metric) -> Cause | None:
         if layer is None or sign * layer.change <= sign * moved.overhead.change:
             return Cause(note=f"overhead {moved.overhead.change:+,}") if moved.overhead.change else None
         return _of_layer(layer)
+    if metric.group == "estimates":
+        return _of_cycles(moved)
     parts = moved.parts(metric.name)
     return Cause(memory=_parts(parts)) if parts else None
+
+
+def _of_cycles(moved: Explanation) -> Cause | None:
+    """The layer whose estimated cycles moved most the way that all did."""
+    before, after = moved.before.estimate, moved.after.estimate
+    if before is None or after is None or not moved.same_operators:
+        return None
+    names = [f"layer {layer.index} {layer.op}" for layer in moved.after.layers]
+    pairs = zip((*before.layers, before.overhead), (*after.layers, after.overhead), strict=True)
+    changes = [mine.cycles - theirs.cycles for theirs, mine in pairs]
+    sign = 1 if sum(changes) >= 0 else -1
+    name, change = max(zip((*names, "overhead"), changes, strict=True), key=lambda item: sign * item[1])
+    return Cause(note=f"{name} {change:+,} estimated cycles") if change else None
 
 
 def _of_layer(item: LayerMoved) -> Cause:

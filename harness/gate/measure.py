@@ -48,11 +48,15 @@ Measure = Callable[[Task], Done]
 
 
 class Wanted(Record, frozen=True):
-    """A point of a policy. ``key`` is a hash of everything that decides its outcome, None where it cannot run."""
+    """A point of a policy. ``key`` is a hash of everything that decides its outcome, None where it cannot run.
+
+    ``cycles``: latency and energy are estimated, too.
+    """
 
     point: Point
     key: str | None
     test_set: tuple[str, str, int | None] | None
+    cycles: bool = False
 
 
 def wanted(policy: File) -> tuple[Wanted, ...]:
@@ -63,11 +67,17 @@ def wanted(policy: File) -> tuple[Wanted, ...]:
         MissingToolError: a compiler, or cargo, is not installed, so that no point can run.
     """
     found: dict[tuple[str, str], Wanted] = {}
+    asked: dict[tuple[str, str], bool] = {}
     for index, runs in enumerate(policy.policy.runs):
         sweep, test_set = check(policy, index, runs)
         for point in expand.expand(sweep, by_name=True).points:
-            item = Wanted(point=point, key=_key(point, test_set), test_set=test_set)
+            item = Wanted(point=point, key=_key(point, test_set), test_set=test_set, cycles=runs.cycles)
             which = point.identity or point.choice.label, Path(point.choice.path).name
+            if asked.setdefault((point.choice.label, which[1]), runs.cycles) != runs.cycles:
+                raise BadInputError(
+                    f"{policy.path}: runs[{index}].cycles: {point.choice.label} is there both with and without",
+                    "a run is judged once: say the same in all [[runs]] that list it",
+                )
             before = found.setdefault(which, item)
             if before.test_set is None:
                 found[which] = item
@@ -93,11 +103,12 @@ def check(policy: File, index: int, runs: Runs) -> tuple[sweep_file.File, tuple[
         fpu=runs.fpu,
         emulator=runs.emulator,
     )
-    made = Sweep(name=policy.policy.name, axes=axes, time_limit_s=policy.policy.time_limit_s)
+    made = Sweep(name=policy.policy.name, axes=axes, time_limit_s=policy.policy.time_limit_s, cycles=runs.cycles)
     try:
         sweep = sweep_file.checked(policy.path, policy.sha256, made)
     except BadInputError as error:
-        message = error.message.replace(f"{policy.path}: axes.", f"{policy.path}: runs[{index}].", 1)
+        message = error.message.replace(f"{policy.path}: axes.", f"{policy.path}: ", 1)
+        message = message.replace(f"{policy.path}: ", f"{policy.path}: runs[{index}].", 1)
         raise BadInputError(message, error.hint) from error
     return sweep, None if runs.test_set is None else _test_set(policy.path, index, runs.test_set)
 
@@ -132,8 +143,9 @@ def _key(point: Point, test_set: tuple[str, str, int | None] | None) -> str | No
 def _harness_sha256() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    for path in sorted((*package.glob("*.py"), *(package / "emulators").iterdir())):
-        if path.suffix not in (".py", ".c", ".h"):
+    folders = [package / name for name in ("cost", "emulators", "energy")]
+    for path in sorted((*package.glob("*.py"), *(path for folder in folders for path in folder.iterdir()))):
+        if path.suffix not in (".py", ".c", ".h", ".csv"):
             continue
         content = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from harness.errors import BadInputError
 from harness.result import Result
 from harness.sweep import metrics as shared
+from harness.sweep.estimates import ASK, estimated
 from harness.sweep.metrics import Direction
 
 # "counts" depend on everything that decides executed code and its data; "sizes" on what is linked; "network" on the
@@ -62,8 +63,8 @@ _METRICS = (
     Metric("output_equal", TRUTH, "max", "outputs", "the outputs are the baseline's, byte for byte"),
     Metric("fits", TRUTH, "max", "truth", "program, data and stack fit the board"),
     Metric("accuracy", "share", "max", "accuracy", "share of a test set that is classified right, 0 to 1"),
-    Metric("latency", "s", "min", "estimates", "estimated time of one inference"),
-    Metric("energy", "J", "min", "estimates", "estimated energy of one inference"),
+    Metric("latency", shared.get("latency").unit, "min", "estimates", "estimated time of one inference"),
+    Metric("energy", shared.get("energy").unit, "min", "estimates", "estimated energy of one inference"),
 )
 METRICS = {metric.name: metric for metric in _METRICS}
 
@@ -87,11 +88,24 @@ def get(name: str) -> Metric:
 def value(result: Result, metric: str) -> Value | None:
     """A run's value of a metric that has one a run; None where the result does not hold it.
 
-    Results hold no estimate, so that latency and energy are None; accuracy is not part of a result.
+    Latency and energy are None where nothing was estimated, energy also where the board's power is not known; accuracy
+    is not part of a result.
     """
+    if METRICS[metric].group == "estimates":
+        estimate = estimated(result)
+        quantity = None if estimate is None else estimate.of(metric)
+        return None if quantity is None else quantity.value
     if metric in _READERS:
         return _READERS[metric](result)
     if metric in _SHARED:
         found: Value | None = getattr(shared.measured(result), metric)
         return found
     return None
+
+
+def without_estimate(result: Result, metric: str) -> str:
+    """Why a run has no value of an estimated metric, and what gives it one."""
+    estimate = estimated(result)
+    if estimate is None:
+        return f"no estimate of {metric} in the result ({ASK} in [[runs]], or harness run --cycles, makes one)"
+    return estimate.without_energy or f"no estimate of {metric} in the result"

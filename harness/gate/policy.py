@@ -47,7 +47,8 @@ class Runs(_Table, frozen=True):
     """What is measured: every combination of the listed values.
 
     ``models`` are paths of .tflite files, relative to the policy, or patterns (``nets/**/*.tflite``). ``fpu`` false
-    computes floating point in software; without this key each platform's FPU is used where there is one.
+    computes floating point in software; without this key each platform's FPU is used where there is one. ``cycles`` has
+    latency and energy estimated, too, which takes QEMU.
     """
 
     models: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
@@ -56,6 +57,7 @@ class Runs(_Table, frozen=True):
     optimisation: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("-O2",)
     fpu: tuple[bool, ...] = ()
     emulator: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("qemu",)
+    cycles: bool = False
     test_set: TestSet | None = None
 
 

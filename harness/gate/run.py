@@ -163,6 +163,7 @@ def _task(given: policy.File, key: str, item: Wanted, command: tuple[str, ...]) 
         choice=item.point.choice,
         time_limit_s=given.policy.time_limit_s,
         command=command,
+        cycles=item.cycles,
     )
     return Task(key=key, point=point, test_set=item.test_set)
 

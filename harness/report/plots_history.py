@@ -75,7 +75,7 @@ def plot(shown: History, formats: Sequence[str] = (), folder: Path | None = None
 
 def page(shown: History, series: Sequence[Series]) -> Any:
     """The figure of some baselines; to be called inside of ``plots_page.style``."""
-    quantity = pages.quantity(shown.metric, shown.unit if shown.unit in ("B", "s", "J") else "")
+    quantity = pages.quantity(shown.metric, shown.unit if shown.unit in ("B", "ms", "uJ") else "")
     places = _places(series)
     made = pages.page(
         f"{pages.short_name(shown.metric)} of the baselines in git",

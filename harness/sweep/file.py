@@ -280,7 +280,7 @@ def _check(path: Path, sweep: Sweep) -> None:
                 _refuse(path, f"{kind}[{index}]", "names no axis, so it matches every point")
     if sweep.cycles and "qemu" not in axes.emulator:
         _refuse(path, "cycles", f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
-                'QEMU alone tells which code was executed: add "qemu" to axes.emulator')  # fmt: skip
+                'QEMU alone tells which code was executed: add "qemu" to emulator')  # fmt: skip
     seen: set[str] = set()
     for index, objective in enumerate(sweep.objectives):
         try:

@@ -165,9 +165,50 @@ def test_one_flipped_output_bit(repository: Repository) -> None:
 
 
 def test_a_missing_metric(repository: Repository) -> None:
-    repository.write_policy('[[rules]]\nmetric = "latency"\nunit = "s"\nlimit = 0.01\n')
+    repository.write_policy('[[rules]]\nmetric = "latency"\nunit = "ms"\nlimit = 10\n')
     code, line = repository.gate()
-    assert (code, line) == (3, "INCOMPLETE  no estimate of latency in the result: latency of 2 runs missing")
+    assert code == 3
+    assert line.startswith("INCOMPLETE  no estimate of latency in the result (cycles = true in [[runs]], or ")
+    assert line.endswith(" makes one): latency of 2 runs missing")
+
+
+def test_estimated_latency_and_energy(repository: Repository) -> None:
+    """Asked for by the policy, missing in baselines without it, then judged against baselines that hold it."""
+    rules = (
+        '[[rules]]\nmetric = "latency"\nunit = "ms"\nallowed_percent = 1\nlimit = 1000\n'
+        '[[rules]]\nmetric = "energy"\nunit = "uJ"\nallowed_percent = 1\n'
+    )
+    repository.write_policy(rules)
+    repository.policy.write_text(repository.policy.read_text().replace("[[runs]]", "[[runs]]\ncycles = true"))
+    code, line = repository.gate()
+    assert code == 3
+    assert line == (
+        "INCOMPLETE  no estimate of latency in the baseline (harness baseline update makes it anew): "
+        "latency of 2 runs missing (and 1 more like this)"
+    )
+    for item in store.stored():
+        if item.result is not None and item.result.estimate is not None:
+            baseline.save(item.result, repository.folder / "baselines")
+    assert repository.gate()[0] == 0
+
+    def faster(content: Any) -> None:
+        content["estimate"]["latency_ms"]["value"] /= 2
+        content["estimate"]["layers"][1]["cycles"] -= 1000
+
+    repository.edit("small", faster)
+    code, line = repository.gate()
+    assert code == 1
+    assert line.startswith(f"FAIL  small.tflite on {PLATFORM} (cmsis-nn, -O2): latency +")
+    assert "layer 1 CONV_2D +1,000 estimated cycles" in line
+
+    def another(content: Any) -> None:
+        content["estimate"]["model"] = "another/9"
+
+    repository.edit("small", another)
+    code, line = repository.gate()
+    assert code == 3
+    assert line.startswith("INCOMPLETE  another cost model than the baseline's: first-principles/1, uncalibrated, ")
+    assert "latency, energy of small.tflite on" in line
 
 
 def test_a_changed_compiler(repository: Repository) -> None:

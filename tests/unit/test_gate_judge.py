@@ -170,7 +170,8 @@ def test_an_estimate_that_is_not_there(metric: str, missing: object, state: str,
     assert (found.exit_code, found.comparisons[0].state) == (code, state) if code else True
     assert len(found.of(state)) == 1  # type: ignore[arg-type]
     if code:
-        assert f"no estimate of {metric} in the result: {metric} of kws.tflite on" in found.headline
+        assert f"no estimate of {metric} in the result (cycles = true in [[runs]], or" in found.headline
+        assert f"makes one): {metric} of kws.tflite on" in found.headline
 
 
 def test_accuracy_is_judged_by_its_limit() -> None:

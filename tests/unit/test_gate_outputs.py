@@ -41,7 +41,7 @@ def worse() -> Verdict:
     rules = [
         Rule(metric="layers", unit="instructions"),
         Rule(metric="output_equal", unit="bool", incomparable="suppress"),
-        Rule(metric="latency", unit="s", missing="warn"),
+        Rule(metric="latency", unit="ms", missing="warn"),
         Rule(metric="flash", unit="B"),
     ]
     return verdict(after, before, rules, [FailurePart(what="a on b", message="it broke", hint="mend it")])
@@ -54,7 +54,7 @@ def evil() -> Verdict:
     before = msgspec.structs.replace(named, layers=layers)
     after = slower(before, 0, by=60)
     after = gate_maker.with_layer(after, 0, functions={EVIL: 960})
-    return verdict(after, before, [*gate_maker.RULES, Rule(metric="latency", unit="s")],
+    return verdict(after, before, [*gate_maker.RULES, Rule(metric="latency", unit="ms")],
                    [FailurePart(what=EVIL, message=EVIL, hint=EVIL)])  # fmt: skip
 
 

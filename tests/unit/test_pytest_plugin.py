@@ -406,9 +406,9 @@ def test_projects_that_do_not_use_it_do_not_notice(tmp_path: Path) -> None:
 
 
 def test_a_missing_value_is_over_its_budget() -> None:
-    """Results hold no latency: a budget of it is no pass."""
-    (excess,) = budgets.excesses(made_up(), budgets.check({"latency": 0.01}))
-    assert excess.text == "latency: the run has no value of it, budget 0.01 s"
+    """A run that was not asked for an estimate holds no latency: a budget of it is no pass."""
+    (excess,) = budgets.excesses(made_up(), budgets.check({"latency": 10}))
+    assert excess.text == "latency: the run has no value of it, budget 10 ms"
     assert budgets.excesses(made_up(), budgets.check({"instructions": 1000})) == ()
 
 
