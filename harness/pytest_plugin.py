@@ -53,6 +53,7 @@ class Emulate(Protocol):
         inputs: Sequence[str | os.PathLike[str]] = (),
         emulator: str = "qemu",
         time_limit_s: float | None = None,
+        cycles: bool = False,
     ) -> Result: ...
 
 
@@ -134,8 +135,9 @@ def emulate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Emulate one inference: emulate(model, platform, kernels=..., ...) returns the harness' result.
 
     A relative path of a model or an input is one below pytest's root folder. ``inputs`` are .npy files, one for each of
-    the model's inputs. The same run is emulated once in a session (in each worker of xdist). Stored runs go into
-    $HARNESS_RESULTS, or with pytest's temporary folders. What cannot be measured is a HarnessError.
+    the model's inputs. ``cycles`` has latency and energy estimated, too. The same run is emulated once in a session (in
+    each worker of xdist). Stored runs go into $HARNESS_RESULTS, or with pytest's temporary folders. What cannot be
+    measured is a HarnessError.
     """
     return _Emulator(request.node, tmp_path_factory)
 
@@ -157,6 +159,7 @@ class _Emulator:
         inputs: Sequence[str | os.PathLike[str]] = (),
         emulator: str = "qemu",
         time_limit_s: float | None = None,
+        cycles: bool = False,
     ) -> Result:
         __tracebackhide__ = True
         from harness import budgets
@@ -167,7 +170,7 @@ class _Emulator:
         axes: dict[str, Any] = {"kernels": kernels, "optimisation": optimisation, "fpu": fpu, "emulator": emulator}
         name = emulated.label(path.name, platform, **axes)
         try:
-            result = self._result(path, platform, files, axes, self._time_limit(time_limit_s))
+            result = self._result(path, platform, files, axes | {"cycles": cycles}, self._time_limit(time_limit_s))
         except HarnessError as error:
             self._tell(emulated.encode(emulated.failed(name, error.message)))
             if isinstance(error, MissingToolError) and self._config.getini(_MISSING) == "skip":

@@ -23,3 +23,10 @@ def test_digits(emulate: Emulate, platform: str) -> None:
     result = emulate(DIGITS, platform, kernels="cmsis-nn")
     assert result.check.output_exact
     assert sum(layer.macs for layer in result.layers) == 26_816
+
+
+@pytest.mark.budget(latency=10, energy=500)
+def test_estimates_have_budgets(emulate: Emulate) -> None:
+    """In milliseconds and microjoules; without ``cycles`` there is no value, and the budget fails."""
+    result = emulate(DIGITS, "stm32l496zg", kernels="cmsis-nn", cycles=True)
+    assert result.estimate is not None and 1 < result.estimate.latency_ms.value < 10

@@ -300,7 +300,7 @@ def test_a_run_is_emulated_once(session: pytest.Pytester) -> None:
             path, platform, axes = calls[0]
             assert (path, platform) == (here / "kws.tflite", "stm32l496zg")
             assert axes == {"kernels": "cmsis-nn", "optimisation": "-O2", "fpu": None, "emulator": "qemu",
-                            "input_paths": [], "time_limit_s": 7.0}
+                            "cycles": False, "input_paths": [], "time_limit_s": 7.0}
 
         def test_second(emulate, calls, pytestconfig):
             emulate("kws.tflite", "stm32l496zg", kernels="cmsis-nn")
