@@ -42,8 +42,10 @@ def groups(comparisons: Iterable[Comparison]) -> tuple[Group, ...]:
 
 
 def subject(item: Comparison) -> str:
-    """What was compared: the metric, or the layer whose instructions were counted."""
-    return item.metric if item.layer is None else f"layer {item.layer} {item.op}"
+    """What was compared: the metric, said to be estimated where it is, or the layer whose instructions were counted."""
+    if item.layer is not None:
+        return f"layer {item.layer} {item.op}"
+    return f"estimated {item.metric}" if metrics.get(item.metric).group == "estimates" else item.metric
 
 
 def amount(value: Value | None) -> str:

@@ -198,7 +198,7 @@ def test_estimated_latency_and_energy(repository: Repository) -> None:
     repository.edit("small", faster)
     code, line = repository.gate()
     assert code == 1
-    assert line.startswith(f"FAIL  small.tflite on {PLATFORM} (cmsis-nn, -O2): latency +")
+    assert line.startswith(f"FAIL  small.tflite on {PLATFORM} (cmsis-nn, -O2): estimated latency +")
     assert "layer 1 CONV_2D +1,000 estimated cycles" in line
 
     def another(content: Any) -> None:
