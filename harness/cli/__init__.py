@@ -6,7 +6,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -29,7 +28,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     validate,
     zoo,
 )
-from harness.cli.app import app
+from harness.cli.app import Ended, app, end
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, HarnessError
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -68,23 +67,11 @@ def _print_error(error: HarnessError) -> None:
         out.print(Text.assemble(("hint: ", "bold"), printable(error.hint)), soft_wrap=True)
 
 
-class _Ended(BaseException):
-    """A signal asked the command to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    raise _Ended(number)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: every way to end has its exit code, and none shows a traceback but a fault of the harness."""
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that started programs are ended and temporary files removed
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _end)
+            signal.signal(number, end)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # the reader of our output may go, as in "harness list | head"
     try:
         code = app(arguments, standalone_mode=False)
@@ -93,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         code = EXIT_INTERRUPTED
-    except _Ended as ended:
+    except Ended as ended:
         sys.stderr.write("ended by a signal: a run that was not complete was not stored\n")
         code = 128 + ended.number
     except Exception as error:

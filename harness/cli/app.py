@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -51,6 +52,23 @@ def choose_renode(path: Path | None, emulator: str) -> None:
     except HarnessError as error:
         raise BadInputError(error.message, error.hint, error.detail) from error
     os.environ[renode_find.VARIABLE] = str(path)
+
+
+class Ended(BaseException):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def end(number: int, _frame: FrameType | None) -> None:
+    """What the signals that ask to end do, as ``harness.cli.main`` has it.
+
+    Raises:
+        Ended: always.
+    """
+    raise Ended(number)
 
 
 def print_json(value: Any) -> None:

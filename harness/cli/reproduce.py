@@ -5,30 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.app import Json, app, print_json, relative
+from harness.cli.app import Ended, Json, app, print_json, relative
 from harness.errors import BadInputError
 
 if TYPE_CHECKING:
     from harness.reproduce.reproduction import Reproduction
 
 PAPERS = ("heim2021",)
-
-
-class _Ended(BaseException):
-    """A signal asked the command to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    raise _Ended(number)
 
 
 @app.command(epilog="Exit codes: 0 the page was made, and every effect is reproduced in its direction; 1 it was made, "
@@ -56,14 +43,11 @@ def reproduce(
         raise BadInputError(f"unknown publication {paper!r}", f"one of {', '.join(PAPERS)}")
     if output is not None and output.exists() and not output.is_dir():
         raise BadInputError(f"{output} is no folder", "name another one with --output")
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _end)
     try:
         done = reproduction.reproduce(_Sweeps(jobs, retry, as_json), quick=quick, folder=output)
     except KeyboardInterrupt:
         return _interrupted(signal.SIGINT)
-    except _Ended as ended:
+    except Ended as ended:
         return _interrupted(ended.number)
     if as_json:
         print_json(_summary(done))

@@ -6,12 +6,11 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from harness.cli.app import Json, app, print_json, relative
+from harness.cli.app import Ended, Json, app, print_json, relative
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -19,18 +18,6 @@ if TYPE_CHECKING:
     from harness.sweep.pareto import Ranking, Standing
     from harness.sweep.run import Outcome
     from harness.sweep.tables import PointRow
-
-
-class _Ended(BaseException):
-    """A signal asked the command to end."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-def _end(number: int, _frame: FrameType | None) -> None:
-    raise _Ended(number)
 
 
 @app.command()
@@ -113,9 +100,6 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: 
         done = finished
         on_point(point, row, finished, total)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _end)
     started = time.monotonic()
     try:
         with progress(as_json) as (steps, on_point):
@@ -124,7 +108,7 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: 
             outcome = run(file, progress=steps, on_point=counted, **options)
     except KeyboardInterrupt:
         _interrupted(signal.SIGINT, done)
-    except _Ended as ended:
+    except Ended as ended:
         _interrupted(ended.number, done)
     if as_json:
         print_json(_summary(outcome))
