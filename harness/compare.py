@@ -22,24 +22,10 @@ from harness.result import Result
 SCHEMA = "tflm-harness/comparison/1"
 
 
-class Side(Record, frozen=True):
+class Side(labels.Subject, frozen=True):
     """One of both results: what it is of."""
 
     run_id: str
-    model: str
-    model_sha256: str
-    platform: str
-    kernels: str
-    optimisation: str
-    fpu: str | None
-    emulator: str
-
-    @property
-    def label(self) -> str:
-        """In one line."""
-        return labels.run(
-            self.model, self.platform, self.kernels, self.optimisation, self.fpu is not None, self.emulator
-        )
 
 
 class Differs(Record, frozen=True):
@@ -125,8 +111,8 @@ def compare(before: Result, after: Result) -> Compared:
     blocked = frozenset[str]().union(*(item.metrics for item in found))
     return Compared(
         schema=SCHEMA,
-        before=_side(before),
-        after=_side(after),
+        before=Side(run_id=before.run_id, **labels.subject(before)),
+        after=Side(run_id=after.run_id, **labels.subject(after)),
         differs=tuple(
             Differs(what=item.what, before=item.theirs, after=item.mine, metrics=tuple(sorted(item.metrics)))
             for item in found
@@ -145,19 +131,6 @@ def compare(before: Result, after: Result) -> Compared:
 def schema() -> dict[str, Any]:
     """The JSON schema of a comparison."""
     return json_schema.of(Compared)
-
-
-def _side(result: Result) -> Side:
-    return Side(
-        run_id=result.run_id,
-        model=result.model.file,
-        model_sha256=result.model.sha256,
-        platform=result.platform,
-        kernels=result.kernels,
-        optimisation=result.optimisation,
-        fpu=result.fpu,
-        emulator=result.emulator,
-    )
 
 
 def _total(change: baseline.Change, comparable: bool) -> Total:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness import baseline
+from harness import baseline, labels
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, HarnessError
 from harness.gate import policy, words
 from harness.gate.judge import Judged, judge
@@ -67,13 +67,7 @@ def _sorted(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
 def _run(judged: Judged) -> RunPart:
     result = judged.result
     return RunPart(
-        model=result.model.file,
-        model_sha256=result.model.sha256,
-        platform=result.platform,
-        kernels=result.kernels,
-        optimisation=result.optimisation,
-        fpu=result.fpu,
-        emulator=result.emulator,
+        **labels.subject(result),
         run_id=result.run_id,
         baseline=None if judged.baseline is None else judged.baseline_file,
         baseline_run_id=None if judged.baseline is None else judged.baseline.run_id,

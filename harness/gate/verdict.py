@@ -71,26 +71,12 @@ class Comparison(Record, frozen=True):
     cause: Cause | None = None
 
 
-class RunPart(Record, frozen=True):
+class RunPart(labels.Subject, frozen=True):
     """A run that was judged: what it is of, the stored run's id, and its baseline's file and id, None without one."""
 
-    model: str
-    model_sha256: str
-    platform: str
-    kernels: str
-    optimisation: str
-    fpu: str | None
-    emulator: str
     run_id: str
     baseline: str | None
     baseline_run_id: str | None
-
-    @property
-    def label(self) -> str:
-        """The run in one line."""
-        return labels.run(
-            self.model, self.platform, self.kernels, self.optimisation, self.fpu is not None, self.emulator
-        )
 
 
 class FailurePart(Record, frozen=True):
