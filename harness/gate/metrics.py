@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from harness.errors import BadInputError
 from harness.result import Result
 from harness.sweep import metrics as shared
 from harness.sweep.estimates import ASK, estimated
@@ -80,9 +79,7 @@ def get(name: str) -> Metric:
     Raises:
         BadInputError: there is none.
     """
-    if name not in METRICS:
-        raise BadInputError(f"unknown metric {name!r}", f"one of {', '.join(METRICS)}")
-    return METRICS[name]
+    return shared.among(METRICS, name)
 
 
 def value(result: Result, metric: str) -> Value | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, TypeVar
 
 from harness.errors import BadInputError
 from harness.records import Record
 from harness.result import Result
 
 Direction = Literal["min", "max"]
+T = TypeVar("T")
 
 
 class Measured(Record, frozen=True):
@@ -87,15 +89,24 @@ METRICS = {metric.name: metric for metric in _METRICS}
 ESTIMATES = tuple(metric.name for metric in _METRICS if metric.source == "estimate")
 
 
+def among(known: Mapping[str, T], name: str) -> T:
+    """The one of that name.
+
+    Raises:
+        BadInputError: there is none.
+    """
+    if name not in known:
+        raise BadInputError(f"unknown metric {name!r}", f"one of {', '.join(known)}")
+    return known[name]
+
+
 def get(name: str) -> Metric:
     """The metric of that name.
 
     Raises:
         BadInputError: there is none.
     """
-    if name not in METRICS:
-        raise BadInputError(f"unknown metric {name!r}", f"one of {', '.join(METRICS)}")
-    return METRICS[name]
+    return among(METRICS, name)
 
 
 def measured(result: Result) -> Measured:
