@@ -16,7 +16,7 @@ import os
 import shutil
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -37,24 +37,6 @@ _BUDGET_HELP = (
     "budget(instructions=, flash=, ram=, arena=, stack=, ...): the most that each network that the test emulates may "
     "execute and take, in instructions and bytes; a run that does not fit its board, or is not exact, fails as well"
 )
-
-
-class Emulate(Protocol):
-    """What the fixture ``emulate`` is; see there."""
-
-    def __call__(
-        self,
-        model: str | os.PathLike[str],
-        platform: str,
-        *,
-        kernels: str = "reference",
-        optimisation: str = "-O2",
-        fpu: bool | None = None,
-        inputs: Sequence[str | os.PathLike[str]] = (),
-        emulator: str = "qemu",
-        time_limit_s: float | None = None,
-        cycles: bool = False,
-    ) -> Result: ...
 
 
 # --- options and budgets ---------------------------------------------------------------------------------------------
@@ -139,10 +121,12 @@ def emulate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     each worker of xdist). Stored runs go into $HARNESS_RESULTS, or with pytest's temporary folders. What cannot be
     measured is a HarnessError.
     """
-    return _Emulator(request.node, tmp_path_factory)
+    return Emulate(request.node, tmp_path_factory)
 
 
-class _Emulator:
+class Emulate:
+    """What the fixture ``emulate`` is; see there."""
+
     def __init__(self, item: pytest.Item, folders: pytest.TempPathFactory) -> None:
         self._item = item
         self._config = item.config
