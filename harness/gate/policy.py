@@ -5,20 +5,20 @@ Names, paths and numbers in it come from whoever writes the pull request.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from harness import json_schema, platforms
+from harness import json_schema, platforms, toml_file
 from harness.errors import BadInputError
 from harness.gate import metrics
 from harness.gate.metrics import METRICS
 from harness.setup import DEFAULT_TIME_LIMIT_S
 from harness.sweep import file as sweep_file
 from harness.sweep.metrics import Direction
+from harness.toml_file import refuse
 
 SCHEMA_HINT = "harness gate --schema prints what a policy may hold"
 
@@ -138,26 +138,14 @@ def load(path: Path) -> File:
     Raises:
         BadInputError: it cannot be read, or a value in it cannot be used; the message names file and key.
     """
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BadInputError(f"{path}: cannot be read: {reason}", "give the path of a policy with --policy") from error
-    try:
-        policy = msgspec.toml.decode(content, type=Policy)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path}: {sweep_file.readable(str(error))}", SCHEMA_HINT) from error
+    policy, sha256 = toml_file.read(path, Policy, "give the path of a policy with --policy", lambda _: SCHEMA_HINT)
     seen: set[tuple[str, Only]] = set()
     for index, rule in enumerate(policy.rules):
         _check_rule(path, f"rules[{index}]", rule)
         if (rule.metric, rule.only) in seen:
-            _refuse(path, f"rules[{index}]", f"a second rule on {rule.metric} for the same runs")
+            refuse(path, f"rules[{index}]", f"a second rule on {rule.metric} for the same runs")
         seen.add((rule.metric, rule.only))
-    return File(path=path, sha256=hashlib.sha256(content).hexdigest(), policy=policy)
-
-
-def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn:
-    raise BadInputError(f"{path}: {key}: {why}", hint)
+    return File(path=path, sha256=sha256, policy=policy)
 
 
 def _check_rule(path: Path, key: str, rule: Rule) -> None:
@@ -165,20 +153,20 @@ def _check_rule(path: Path, key: str, rule: Rule) -> None:
     try:
         metric = metrics.get(rule.metric)
     except BadInputError as error:
-        _refuse(path, f"{key}.metric", error.message, error.hint)
+        refuse(path, f"{key}.metric", error.message, error.hint)
     if rule.unit != metric.unit:
-        _refuse(path, f"{key}.unit", f"{rule.metric} is in {metric.unit!r}, not in {rule.unit!r}")
+        refuse(path, f"{key}.unit", f"{rule.metric} is in {metric.unit!r}, not in {rule.unit!r}")
     if rule.direction is not None and rule.direction != metric.direction:
         better = "less" if metric.direction == "min" else "more"
-        _refuse(path, f"{key}.direction", f"of {rule.metric}, {better} is better", f'write "{metric.direction}"')
+        refuse(path, f"{key}.direction", f"of {rule.metric}, {better} is better", f'write "{metric.direction}"')
     for name in ("allowed_percent", "allowed", "limit", "improvement_percent"):
         given = getattr(rule, name)
         if given is None:
             continue
         if not math.isfinite(given):
-            _refuse(path, f"{key}.{name}", f"{given} is no number to compare with")
+            refuse(path, f"{key}.{name}", f"{given} is no number to compare with")
         if metric.truth and name != "improvement_percent":
-            _refuse(path, f"{key}.{name}", f"{rule.metric} holds or does not: there is nothing to allow")
+            refuse(path, f"{key}.{name}", f"{rule.metric} holds or does not: there is nothing to allow")
 
 
 def schema() -> dict[str, Any]:

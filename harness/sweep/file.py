@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import glob
-import hashlib
 import itertools
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import msgspec
 
-from harness import json_schema, platforms
+from harness import json_schema, platforms, toml_file
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
 from harness.library import KERNEL_SETS, OPTIMISATIONS
 from harness.setup import DEFAULT_TIME_LIMIT_S
 from harness.sweep import metrics
 from harness.sweep.metrics import METRICS, Direction
+from harness.toml_file import refuse
 from harness.zoo import networks, recipe
 from harness.zoo.recipe import Recipe
 
@@ -197,17 +197,8 @@ def load(path: Path) -> File:
     Raises:
         BadInputError: it cannot be read, or a value in it cannot be used; the message names file and key.
     """
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with a zero byte
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise BadInputError(f"{path}: cannot be read: {reason}", "give the path of a sweep file (TOML)") from error
-    try:
-        sweep = msgspec.toml.decode(content, type=Sweep)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        message = readable(str(error))
-        raise BadInputError(f"{path}: {message}", _hint(message)) from error
-    return checked(path, hashlib.sha256(content).hexdigest(), sweep)
+    sweep, sha256 = toml_file.read(path, Sweep, "give the path of a sweep file (TOML)", _hint)
+    return checked(path, sha256, sweep)
 
 
 def checked(path: Path, sha256: str, sweep: Sweep) -> File:
@@ -245,53 +236,38 @@ def _hint(message: str) -> str:
     return SCHEMA_HINT
 
 
-def readable(message: str) -> str:
-    """msgspec's words with the key in TOML's: "axes.kernels" for "$.axes.kernels"."""
-    found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message, re.DOTALL)
-    if found:
-        message = f"{found[2]}: {found[1]}" if found[2] else found[1]
-    message = re.sub(r"Object missing required field (`.*`)", r"the required key \1 is missing", message)
-    for theirs, ours in (("Object ", "the table "), (" field ", " key "), ("`object`", "`table`"), ("array", "list")):
-        message = message.replace(theirs, ours)
-    return message
-
-
-def _refuse(path: Path, key: str, why: str, hint: str | None = None) -> NoReturn:
-    raise BadInputError(f"{path}: {key}: {why}", hint)
-
-
 def _check(path: Path, sweep: Sweep) -> None:
     """What the types cannot say."""
     axes = sweep.axes
     if not axes.models and not sweep.networks:
-        _refuse(path, "axes.models", "names no file, and there are no [[networks]]", "give one of both")
+        refuse(path, "axes.models", "names no file, and there are no [[networks]]", "give one of both")
     for key, known in axis_values().items():
         for item in getattr(axes, key):
             if item not in known:
-                _refuse(path, f"axes.{key}", f"unknown value {item!r}", f"one of {', '.join(known)}")
+                refuse(path, f"axes.{key}", f"unknown value {item!r}", f"one of {', '.join(known)}")
     for platform in axes.platforms:
         try:
             platforms.load(platform)
         except BadInputError as error:
-            _refuse(path, "axes.platforms", error.message, error.hint)
+            refuse(path, "axes.platforms", error.message, error.hint)
     for kind in ("include", "exclude"):
         for index, item in enumerate(getattr(sweep, kind)):
             if all(getattr(item, key) is None for key in item.__struct_fields__):
-                _refuse(path, f"{kind}[{index}]", "names no axis, so it matches every point")
+                refuse(path, f"{kind}[{index}]", "names no axis, so it matches every point")
     if sweep.cycles and "qemu" not in axes.emulator:
-        _refuse(path, "cycles", f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
+        refuse(path, "cycles", f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
                 'QEMU alone tells which code was executed: add "qemu" to emulator')  # fmt: skip
     seen: set[str] = set()
     for index, objective in enumerate(sweep.objectives):
         try:
             metrics.get(objective.metric)
         except BadInputError as error:
-            _refuse(path, f"objectives[{index}].metric", error.message, error.hint)
+            refuse(path, f"objectives[{index}].metric", error.message, error.hint)
         if objective.metric in metrics.ESTIMATES and not sweep.cycles:
-            _refuse(path, f"objectives[{index}].metric", f"{objective.metric} is estimated only where that is asked",
+            refuse(path, f"objectives[{index}].metric", f"{objective.metric} is estimated only where that is asked",
                     "write cycles = true below the sweep's name")  # fmt: skip
         if objective.metric in seen:
-            _refuse(path, f"objectives[{index}].metric", f"{objective.metric!r} is there twice")
+            refuse(path, f"objectives[{index}].metric", f"{objective.metric!r} is there twice")
         seen.add(objective.metric)
 
 
@@ -304,7 +280,7 @@ def _existing(path: Path, key: str, name: str) -> Path:
     """A file that is named relative to the sweep file's folder."""
     folder = path.absolute().parent
     if not (folder / name).is_file():
-        _refuse(path, key, f"there is no file {name!r}", f"paths are relative to {folder}")
+        refuse(path, key, f"there is no file {name!r}", f"paths are relative to {folder}")
     return (folder / name).resolve()
 
 
@@ -313,7 +289,7 @@ def _recipes(path: Path, key: str, item: Network) -> list[Recipe]:
     for name, known in (("types", TYPES), ("io", IO_TYPES)):
         for value in _listed(getattr(item, name)):
             if value is not None and value not in known:
-                _refuse(path, f"{key}.{name}", f"unknown value {value!r}", f"one of {', '.join(known)}")
+                refuse(path, f"{key}.{name}", f"unknown value {value!r}", f"one of {', '.join(known)}")
     trains = any(_listed(item.train))  # then epochs are of those that are trained
     found = []
     for spec in _specs(path, key, item):
@@ -336,7 +312,7 @@ def _recipes(path: Path, key: str, item: Network) -> list[Recipe]:
                 recipe.check(made)
             except BadInputError as error:
                 if kind != HYBRID:
-                    _refuse(path, key, f"{made.label}: {error.message}", error.hint)
+                    refuse(path, key, f"{made.label}: {error.message}", error.hint)
             found.append(made)
     return found
 
@@ -346,17 +322,17 @@ def _specs(path: Path, key: str, item: Network) -> list[networks.Spec]:
         networks.named(item.name)
     except BadInputError as error:
         hint = "parameters stand in a key of their own: parameters = { ... }" if ":" in item.name else error.hint
-        _refuse(path, f"{key}.name", error.message, hint)
+        refuse(path, f"{key}.name", error.message, hint)
     for name, values in item.parameters.items():
         if values == ():
-            _refuse(path, f"{key}.parameters.{name}", "an empty list", "leave it out for the network's own value")
+            refuse(path, f"{key}.parameters.{name}", "an empty list", "leave it out for the network's own value")
     try:
         return [
             networks.spec(item.name, dict(zip(item.parameters, values, strict=True)))
             for values in itertools.product(*map(_listed, item.parameters.values()))
         ]
     except BadInputError as error:
-        _refuse(path, f"{key}.parameters", error.message, error.hint)
+        refuse(path, f"{key}.parameters", error.message, error.hint)
 
 
 def _listed(value: Any) -> tuple[Any, ...]:
@@ -374,7 +350,7 @@ def _models(path: Path, sweep: Sweep, taken: set[str]) -> tuple[tuple[str, Path]
             matches = sorted(glob.glob(given, root_dir=folder, recursive=True))  # noqa: PTH207
             files = [match for match in matches if (folder / match).is_file()]
             if not files:
-                _refuse(path, key, f"nothing matches {given!r}", f"patterns are relative to {folder}")
+                refuse(path, key, f"nothing matches {given!r}", f"patterns are relative to {folder}")
         else:
             files = [given]
             _existing(path, key, given)
