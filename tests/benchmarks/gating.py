@@ -26,35 +26,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from harness import baseline, store
 from harness.paths import cache_folder
-from tests.unit.gate_networks import network
+from tests.unit.gate_networks import RULES, network
 
 ROOT = Path(__file__).resolve().parents[2]
-POLICY = """
+POLICY = (
+    """
 name = "benchmark"
 [[runs]]
 models = ["*.tflite"]
 platforms = ["rp2040", "stm32l496zg", "stm32f767zi"]
 kernels = ["cmsis-nn"]
-[[rules]]
-metric = "output_equal"
-unit = "bool"
-incomparable = "suppress"
-[[rules]]
-metric = "instructions"
-unit = "instructions"
-allowed_percent = 1
-[[rules]]
-metric = "layers"
-unit = "instructions"
-allowed_percent = 1
-[[rules]]
-metric = "flash"
-unit = "B"
-allowed = 512
-[[rules]]
-metric = "arena"
-unit = "B"
 """
+    + RULES
+)
 
 
 def gate(folder: Path, expected: int) -> tuple[float, float]:

@@ -13,36 +13,20 @@ import pytest
 from harness import baseline, cli, store, toolchain
 from harness.errors import MissingToolError
 from harness.gate import measure
-from tests.unit.gate_networks import network
+from tests.unit.gate_networks import RULES, network
 
 PLATFORM = "stm32l496zg"
-POLICY = """
+POLICY = (
+    """
 name = "made"
 [[runs]]
 models = ["*.tflite"]
 platforms = ["{platform}"]
 kernels = ["{kernels}"]
 optimisation = ["{optimisation}"]
-[[rules]]
-metric = "output_equal"
-unit = "bool"
-incomparable = "suppress"
-[[rules]]
-metric = "instructions"
-unit = "instructions"
-allowed_percent = 1
-[[rules]]
-metric = "layers"
-unit = "instructions"
-allowed_percent = 1
-[[rules]]
-metric = "flash"
-unit = "B"
-allowed = 512
-[[rules]]
-metric = "arena"
-unit = "B"
 """
+    + RULES
+)
 
 Ended = tuple[int, str]
 

@@ -1,10 +1,33 @@
-"""A small int8 network for tests of the gate: its middle layer can be made wider, its file larger."""
+"""A small int8 network for tests of the gate: its middle layer can be made wider, its file larger. And rules."""
 
 from __future__ import annotations
 
 import random
 
 from tests.unit.model_writer import M, Op, T
+
+# Of a policy: what every gate of these tests judges.
+RULES = """\
+[[rules]]
+metric = "output_equal"
+unit = "bool"
+incomparable = "suppress"
+[[rules]]
+metric = "instructions"
+unit = "instructions"
+allowed_percent = 1
+[[rules]]
+metric = "layers"
+unit = "instructions"
+allowed_percent = 1
+[[rules]]
+metric = "flash"
+unit = "B"
+allowed = 512
+[[rules]]
+metric = "arena"
+unit = "B"
+"""
 
 
 def network(channels: int = 8, seed: int = 1, ballast: int = 0, size: int = 16) -> M:

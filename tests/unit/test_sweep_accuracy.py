@@ -42,14 +42,6 @@ def right(tmp_path: Path, private_cache: Path) -> Accuracy:
     return found
 
 
-@pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: Path) -> Path:
-    folder = tmp_path / "marks"
-    folder.mkdir()
-    monkeypatch.setenv(sweep_maker.MARKS, str(folder))
-    return folder
-
-
 def plan_of(folder: Path, text: str = "", axes: str = "") -> Plan:
     return expand.expand(file.load(sweep_maker.write(folder, text, axes)), make=True)
 

@@ -49,14 +49,6 @@ def nothing_made(private_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(make, "attempt", refuse)
 
 
-@pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: Path) -> Path:
-    folder = tmp_path / "marks"
-    folder.mkdir()
-    monkeypatch.setenv(sweep_maker.MARKS, str(folder))
-    return folder
-
-
 def metadata(recipe: Recipe, accuracy: Accuracy | None) -> Metadata:
     return Metadata(
         name=recipe.label,

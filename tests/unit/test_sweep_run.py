@@ -26,15 +26,6 @@ from harness.sweep.run import Outcome, outlook
 from tests.conftest import DIGITS
 
 
-@pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, results: Path) -> Path:
-    """Where workers leave a line for each run of a point."""
-    folder = tmp_path / "marks"
-    folder.mkdir()
-    monkeypatch.setenv(sweep_maker.MARKS, str(folder))
-    return folder
-
-
 def sweep(path: Path, measure: Any = sweep_maker.measure, **options: Any) -> Outcome:
     return run.run(path, measure=measure, build=sweep_maker.build_nothing, **{"jobs": 1, **options})
 
