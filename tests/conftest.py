@@ -19,6 +19,9 @@ SHARED_MODELS = ROOT.parent / "shared" / "models"
 # pytest-xdist's workers are told a width that is nobody's. Output that no terminal takes has the same one everywhere.
 os.environ.pop("COLUMNS", None)
 
+# A project file above the checkout, or in the home folder, is not the tests'.
+os.environ["HARNESS_PROJECT"] = os.devnull
+
 
 def _terminals() -> bool:
     """Whether this system has pseudo-terminals: a chroot without /dev/pts has none."""

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,9 +16,11 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     boards,
     calibrate,
     compare,
+    elf_profile,
     energy,
     gate,
     history,
+    optimize,
     plot,
     profile,
     reproduce,
@@ -29,7 +32,8 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     zoo,
 )
 from harness.cli.app import Ended, app, end
-from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, HarnessError
+from harness.cli.project import given_by_file
+from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, BadInputError, HarnessError, MissingToolError
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -50,8 +54,20 @@ def _common(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            "--project",
+            metavar="FILE",
+            help="The project file, instead of $HARNESS_PROJECT or the nearest harness.toml from here upwards.",
+            show_default=False,
+        ),
+    ] = None,
+    no_project: Annotated[
+        bool, typer.Option("--no-project", help="Take no defaults from a project file.", show_default=False)
+    ] = False,
 ) -> None:
-    pass
+    pass  # the commands look for the project file
 
 
 def _print_error(error: HarnessError) -> None:
@@ -65,6 +81,20 @@ def _print_error(error: HarnessError) -> None:
     out.print(Text.assemble(("error: ", "bold red"), printable(error.message)), soft_wrap=True)
     if error.hint:
         out.print(Text.assemble(("hint: ", "bold"), printable(error.hint)), soft_wrap=True)
+    if isinstance(error, BadInputError | MissingToolError):
+        _print_given(f"{error.message} {error.hint}")
+
+
+def _print_given(text: str) -> None:
+    """Name what the project file gave to a command that failed, as far as the error is about it: nobody typed it."""
+    given = given_by_file(text)
+    if given is None:
+        return
+    from rich.text import Text
+
+    from harness.report.tables import console, printable
+
+    console(stderr=True).print(Text.assemble(("note: ", "bold"), printable(given)), soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -90,9 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def _unforeseen(error: Exception) -> int:
+def _unforeseen(error: Any) -> int:
     if isinstance(error, _USAGE_ERROR):
         error.show()
+        _print_given(error.format_message())
         return EXIT_BAD_INPUT
     import traceback
 

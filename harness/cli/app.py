@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from harness.cli.project import Application
 from harness.errors import BadInputError, HarnessError
 
-app = typer.Typer(
+app = Application(
     name="harness",
     help="Instruction-accurate counts, memory and correctness of TensorFlow Lite Micro networks on emulated Cortex-M.",
     epilog="Exit codes: 0 pass; 1 measured, and the verdict is no; 2 bad input or usage; 3 could not measure.",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.app import BASELINES, POLICY, Baselines, Json, app, print_json, relative, write_json
+from harness.cli.project import Application, command_line
 from harness.errors import EXIT_PASS, BadInputError
 
 if TYPE_CHECKING:
     from harness.baseline_update import Item, Update
 
-baselines = typer.Typer(name="baseline", help="Make and show what later runs are compared with.", no_args_is_help=True)
+baselines = Application(name="baseline", help="Make and show what later runs are compared with.", no_args_is_help=True)
 app.add_typer(baselines)
 
 
@@ -46,7 +46,7 @@ def update(
     for option, wanted in (("--policy", policy), ("--remove-unused", remove_unused or None), ("--jobs", jobs)):
         if runs and wanted is not None:
             raise BadInputError(f"{option} says nothing where runs are given", "leave one of them out")
-    command = ("harness", *sys.argv[1:])
+    command = command_line()
     if runs:
         found = baseline_update.from_runs(runs, folder)
     else:

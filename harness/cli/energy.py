@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import msgspec
 import typer
 
 from harness.cli.app import Json, app, print_json
+from harness.cli.project import command_line
 from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
@@ -166,5 +166,5 @@ def _measured(path: Path, platform: str, kernels: str | None, opt: str | None, q
             optimisation=opt or "-O2",
             cycles=True,
             progress=steps,
-            command=("harness", *sys.argv[1:]),
+            command=command_line(),
         )

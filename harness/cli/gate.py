@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.app import BASELINES, POLICY, Baselines, Json, app, print_json, relative, write_json
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, BadInputError, HarnessError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _gate(policy: Path, baselines: Path, runs: list[str] | tuple[str, ...], jobs
         return gates.judge(policy, baselines, runs)
     with progress(quiet) as (steps, on_point):
         return gates.run(
-            policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=("harness", *sys.argv[1:])
+            policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=command_line()
         )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.app import Json, Renode, app, choose_renode, print_json, relative, write_json
+from harness.cli.project import command_line
 from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
@@ -74,7 +74,7 @@ def run(
         "fpu": fpu,
         "input_paths": inputs or (),
         "time_limit_s": timeout,
-        "command": ("harness", *sys.argv[1:]),
+        "command": command_line(),
     }
     if emulator == "both" and max_instructions is not None:
         raise BadInputError("QEMU has no limit of instructions", "give --timeout, or --emulator renode")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import Ended, Json, app, print_json, relative
+from harness.cli.project import command_line
 from harness.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class _Sweeps:
             console(stderr=True).print(f"{path.stem}:", markup=False)
         with progress(self._quiet) as (steps, on_point):
             outcome = run(path, jobs=self._jobs, retry=self._retry, progress=steps, on_point=on_point,
-                          command=("harness", *sys.argv[1:]))  # fmt: skip
+                          command=command_line())  # fmt: skip
         return outcome.plan.name
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from harness.cli.app import Ended, Json, app, print_json, relative
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _sweep(file: Path, jobs: int | None, retry: bool, as_json: bool, scheduler: 
     from harness.sweep.plan import Point, Row
     from harness.sweep.run import run
 
-    options: dict[str, Any] = {"jobs": jobs, "retry": retry, "command": ("harness", *sys.argv[1:])}
+    options: dict[str, Any] = {"jobs": jobs, "retry": retry, "command": command_line()}
     done = 0
 
     def counted(point: Point, row: Row, finished: int, total: int) -> None:

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from harness.cli.app import Json, app, print_json, relative
+from harness.cli.project import Application
 from harness.errors import EXIT_PASS, BadInputError, HarnessError
 
-zoo = typer.Typer(help="Networks to start from: list them, make them into .tflite files.", no_args_is_help=True)
+zoo = Application(help="Networks to start from: list them, make them into .tflite files.", no_args_is_help=True)
 app.add_typer(zoo, name="zoo")
 
 

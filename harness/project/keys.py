@@ -1,0 +1,202 @@
+"""What a project file may hold: keys for the options of the commands, whose types the commands themselves say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+
+import msgspec
+
+from harness import json_schema
+from harness.records import Record
+
+Command = tuple[str, ...]  # ("run",), ("baseline", "update")
+
+
+class Key(Record, frozen=True):
+    """A key of a command: ``name`` in the file, ``parameter`` of the command's function, ``option`` or argument.
+
+    ``kind`` is the type of its value in the file; ``paths`` whether that is a path, or several. ``default`` is the
+    command's own, None where it has none.
+    """
+
+    name: str
+    parameter: str
+    option: str
+    kind: Any
+    paths: bool
+    help: str
+    default: Any = None
+
+    @property
+    def several(self) -> bool:
+        """Whether its value is a list."""
+        return get_origin(self.kind) is list
+
+
+Commands = Mapping[Command, tuple[Key, ...]]
+
+# Keys above the tables: of every command that has such an option. Those that no command has do not exist.
+SHARED = (
+    "model",
+    "platform",
+    "kernels",
+    "opt",
+    "fpu",
+    "emulator",
+    "timeout",
+    "toolchain",
+    "sysroot",
+    "renode",
+    "tflm_lib",
+    "tflm_include",
+    "calibration",
+    "policy",
+    "baselines",
+)
+
+# Options of the same name that mean something else: a choice among what there is, or what a board was flashed with.
+_OF_ITS_OWN: dict[Command, tuple[str, ...]] = {
+    ("capture",): ("model", "platform", "fpu", "timeout"),
+    ("history",): ("model", "platform"),
+    ("scenarios",): ("platform",),
+    ("validate",): ("platform",),
+}
+
+# Which variable of the environment says the same, and comes before the file. What uses these values reads the variable,
+# so that also commands without such an option have them of the file.
+VARIABLES = {"toolchain": "HARNESS_TOOLCHAIN", "renode": "RENODE", "results": "HARNESS_RESULTS"}
+
+# The names of options for which the file has another one.
+RENAMED = {"baseline": "baselines"}  # the tables [baseline.update], ... have the name
+
+# What one invocation is about, and not how a project works; and what somebody has to say each time.
+NOT_KEYS = (
+    "allow_semihosting",
+    "dry_run",
+    "force",
+    "json",
+    "no_project",
+    "project",
+    "reason",
+    "remove_unused",
+    "retry",
+    "run",
+    "schema",
+    "template",
+    "version",
+)
+
+RESULTS = "results"
+MODELS = "models"
+
+_RESULTS_HELP = "Folder of runs, sweeps and plots, instead of $HARNESS_RESULTS."
+_MODELS_HELP = "Networks by their names: commands that take a .tflite file take a name of these, too."
+
+
+def is_shared(command: Command, name: str) -> bool:
+    """Whether the key above the tables is one for this command."""
+    return name in SHARED and name not in _OF_ITS_OWN.get(command, ())
+
+
+def shared(commands: Commands) -> dict[str, Key]:
+    """The keys above the tables, each as the first command that takes it has it."""
+    found: dict[str, Key] = {}
+    for command, known in commands.items():
+        for key in known:
+            if is_shared(command, key.name):
+                found.setdefault(key.name, key)
+    return {name: found[name] for name in SHARED if name in found}
+
+
+def values(command: Command | None, name: str) -> tuple[str, ...]:
+    """What the value of a key may be, where that is a fixed list; () where it is not. ``command`` None: above all."""
+    if command is not None and not is_shared(command, name):
+        return ()
+    from harness import platforms
+    from harness.emulators import BACKENDS
+    from harness.library import KERNEL_SETS, OPTIMISATIONS
+
+    if name == "emulator":
+        return (*BACKENDS, "both") if command == ("run",) else tuple(BACKENDS)
+    if name == "platform":
+        return platforms.names()
+    return {"kernels": KERNEL_SETS, "opt": OPTIMISATIONS}.get(name, ())
+
+
+def record(commands: Commands) -> type:
+    """The type of a project file: a key that is not known is an error, not a default."""
+    fields: list[Any] = [_field(key) for key in shared(commands).values()]
+    fields.append(_optional(RESULTS, str, _RESULTS_HELP))
+    fields.append(_optional(MODELS, dict[str, str], _MODELS_HELP))
+    groups: dict[str, dict[str, Any]] = {}
+    for command, keys in commands.items():
+        if not keys:
+            continue
+        table = _table(command, [_field(key) for key in keys], f"Defaults of harness {' '.join(command)}.")
+        if len(command) == 1:
+            fields.append(_optional(command[0], table, f"Defaults of harness {command[0]}."))
+        else:
+            groups.setdefault(command[0], {})[command[1]] = table
+    for group, tables in groups.items():
+        inner = [_optional(name, table, f"Defaults of harness {group} {name}.") for name, table in tables.items()]
+        fields.append(_optional(group, _table((group,), inner, f"Defaults of harness {group}."), ""))
+    return _table(("project",), fields, "A project file: defaults of the commands, and networks by their names.")
+
+
+def _field(key: Key) -> tuple[str, Any, Any]:
+    return _optional(key.name, key.kind, key.help)
+
+
+def _optional(name: str, kind: Any, text: str) -> tuple[str, Any, Any]:
+    described = Annotated[kind, msgspec.Meta(description=text)] if text else kind
+    return name, described | msgspec.UnsetType, msgspec.UNSET
+
+
+def _table(command: Command, fields: list[Any], text: str) -> type:
+    name = "".join(part.capitalize() for part in command)
+    return msgspec.defstruct(
+        name, fields, frozen=True, kw_only=True, forbid_unknown_fields=True, namespace={"__doc__": text}
+    )
+
+
+def schema(commands: Commands) -> dict[str, Any]:
+    """The JSON schema of a project file, for editors; it lists the values that platforms, kernels, ... may have."""
+    made = json_schema.of(record(commands))
+    tables = made["$defs"]
+    for command, name, holder in _places(commands, tables):
+        known = list(values(command, name))
+        if known:
+            place = holder["properties"][name]
+            place.get("items", place)["enum"] = known
+    return made
+
+
+def _places(commands: Commands, tables: dict[str, Any]) -> Iterator[tuple[Command | None, str, dict[str, Any]]]:
+    for name in shared(commands):
+        yield None, name, tables["Project"]
+    for command, keys in commands.items():
+        for key in keys:
+            yield command, key.name, tables["".join(part.capitalize() for part in command)]
+
+
+def plain(annotation: Any) -> tuple[Any, bool]:
+    """The type of a parameter's value in TOML, and whether it is a path: ``list[Path] | None`` is a list of strings.
+
+    Raises:
+        TypeError: TOML has no such value.
+    """
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    if get_origin(annotation) is Annotated:
+        return plain(get_args(annotation)[0])
+    if get_origin(annotation) in (list, tuple):
+        kind, paths = plain(parts[0])
+        return list[kind], paths  # type: ignore[valid-type]
+    if len(parts) == 1:
+        return plain(parts[0])
+    if annotation is Path:
+        return str, True
+    if annotation in (str, int, float, bool):
+        return annotation, False
+    raise TypeError(f"{annotation}: no value of a project file")
