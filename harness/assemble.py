@@ -11,6 +11,7 @@ import numpy as np
 
 from harness import cores, git, tensors
 from harness.breakdown import Breakdown, Counter, share
+from harness.calibrate import use
 from harness.cost import estimate
 from harness.cost.blocks import Blocks
 from harness.elf import Elf
@@ -93,7 +94,7 @@ def result(measured: Measured) -> Result:
     check = _check(measured)
     identity = _identity(measured)
     platform, options = setup.platform, setup.options
-    return Result(
+    made = Result(
         schema=SCHEMA,
         run_id=_run_id(setup, identity),
         verdict=_verdict(measured, memory, check),
@@ -137,8 +138,16 @@ def result(measured: Measured) -> Result:
             functions_csv=None if invocation.functions is None else FUNCTIONS_CSV,
             emulator_log=None if measured.trace.log is None else EMULATOR_LOG,
         ),
-        estimate=_estimate(measured, segments) if options.cycles else None,
+        estimate=_estimate(measured, segments) if options.estimates else None,
     )
+    return made if setup.calibration is None else _calibrated(made, setup, setup.calibration)
+
+
+def _calibrated(made: Result, setup: Setup, known: use.Given) -> Result:
+    """The same run, estimated by a calibration, which is then part of what it is."""
+    found = use.estimate(made, known)
+    identity = msgspec.structs.replace(made.identity, calibration=found.calibration and found.calibration.sha256)
+    return msgspec.structs.replace(made, run_id=_run_id(setup, identity), identity=identity, estimate=found)
 
 
 def _estimate(measured: Measured, segments: _Segments) -> EstimatePart:
@@ -310,7 +319,7 @@ def _identity(measured: Measured) -> Identity:
         harness_version=importlib.metadata.version("tflm-harness"),
         git_commit=commit,
         git_dirty=dirty,
-        cost_model=estimate.MODEL if setup.options.cycles else None,
+        cost_model=estimate.MODEL if setup.options.estimates else None,
     )
 
 
@@ -327,8 +336,9 @@ def _run_id(setup: Setup, identity: Identity) -> str:
     fields = msgspec.structs.asdict(identity)
     for name in ("git_commit", "git_dirty", "harness_version"):
         del fields[name]
-    if identity.cost_model is None:
-        del fields["cost_model"]
+    for name in ("cost_model", "calibration"):
+        if fields[name] is None:
+            del fields[name]
     digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", setup.model.path.stem).strip("._-")[:40] or "model"
     float_abi = "" if setup.hard_float or setup.platform.fpu is None else "-nofpu"

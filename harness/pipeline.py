@@ -31,6 +31,8 @@ def run(
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
     instruction_limit: int | None = None,
     cycles: bool = False,
+    calibration: str | Path | None = None,
+    carry: bool = False,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
 ) -> Result:
@@ -47,6 +49,8 @@ def run(
         time_limit_s: wall-clock limit of each start of the emulator, in seconds.
         instruction_limit: limit of each start in executed instructions, which QEMU does not offer.
         cycles: whether to estimate the board's cycles and latency, too; QEMU alone tells what that takes.
+        calibration: estimate by this one: a file of ``harness calibrate``, or a board whose calibration is stored.
+        carry: use it also for a build with another compiler, library, kernel set or flags; the estimate then says so.
         progress: told what is being done.
         command: what to record as the command that asked for the run.
 
@@ -67,6 +71,8 @@ def run(
         time_limit_s=time_limit_s,
         instruction_limit=instruction_limit,
         cycles=cycles,
+        calibration=calibration,
+        carry=carry,
     )
     prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
     progress("sizing the arena", None, None)
@@ -259,7 +265,7 @@ def execute(
     spec = _spec(setup, data, machine, arena_bytes, image.APP_PROFILE, dump_node)
     elf = image.link(spec, libraries, setup.arm)
     watch = None
-    if setup.options.cycles:
+    if setup.options.estimates:
         watch = Watch(flash=machine.flash, interface=setup.platform.flash_interface)
     trace, console = emulate(setup, elf, machine, watch=watch)
     _require_success(setup, console)

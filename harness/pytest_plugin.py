@@ -117,9 +117,10 @@ def emulate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """Emulate one inference: emulate(model, platform, kernels=..., ...) returns the harness' result.
 
     A relative path of a model or an input is one below pytest's root folder. ``inputs`` are .npy files, one for each of
-    the model's inputs. ``cycles`` has latency and energy estimated, too. The same run is emulated once in a session (in
-    each worker of xdist). Stored runs go into $HARNESS_RESULTS, or with pytest's temporary folders. What cannot be
-    measured is a HarnessError.
+    the model's inputs. ``cycles`` has latency and energy estimated, too, ``calibration`` (a file, or a board whose
+    calibration is stored) by that one, with ``carry`` also where it is of another build. The same run is emulated once
+    in a session (in each worker of xdist). Stored runs go into $HARNESS_RESULTS, or with pytest's temporary folders.
+    What cannot be measured is a HarnessError.
     """
     return Emulate(request.node, tmp_path_factory)
 
@@ -144,6 +145,8 @@ class Emulate:
         emulator: str = "qemu",
         time_limit_s: float | None = None,
         cycles: bool = False,
+        calibration: str | os.PathLike[str] | None = None,
+        carry: bool = False,
     ) -> Result:
         __tracebackhide__ = True
         from harness import budgets
@@ -154,7 +157,9 @@ class Emulate:
         axes: dict[str, Any] = {"kernels": kernels, "optimisation": optimisation, "fpu": fpu, "emulator": emulator}
         name = emulated.label(path.name, platform, **axes)
         try:
-            result = self._result(path, platform, files, axes | {"cycles": cycles}, self._time_limit(time_limit_s))
+            known = self._calibration(calibration)
+            axes |= {"cycles": cycles, "calibration": known, "carry": carry}
+            result = self._result(path, platform, files, axes, self._time_limit(time_limit_s))
         except HarnessError as error:
             self._tell(emulated.encode(emulated.failed(name, error.message)))
             if isinstance(error, MissingToolError) and self._config.getini(_MISSING) == "skip":
@@ -167,6 +172,13 @@ class Emulate:
         over = budgets.excesses(result, _limits(self._item))
         self._tell(emulated.encode(emulated.measured(name, result, over)))
         return result
+
+    def _calibration(self, given: str | os.PathLike[str] | None) -> Path | str | None:
+        """A file below pytest's root folder, else what it is: a path, or a board."""
+        if given is None:
+            return None
+        path = self._config.rootpath / given
+        return path if path.is_file() else os.fspath(given)
 
     def _time_limit(self, given: float | None) -> float:
         from harness.setup import DEFAULT_TIME_LIMIT_S
@@ -183,7 +195,8 @@ class Emulate:
         from harness import pipeline
 
         known = self._config.stash.setdefault(_of_session, {})
-        contents = tuple((item, _sha256(item)) for item in (path, *files))
+        known_by = [axes["calibration"]] if isinstance(axes["calibration"], Path) else []
+        contents = tuple((item, _sha256(item)) for item in (path, *files, *known_by))
         key = (contents, platform, *axes.items())
         if key not in known:
             with pytest.MonkeyPatch.context() as patch:

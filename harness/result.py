@@ -118,6 +118,20 @@ class Difference(Record, frozen=True):
     reference: str
 
 
+class ReferencePart(Record, frozen=True):
+    """What outputs were compared with where the user brought a TFLM.
+
+    ``name`` is "tflite-micro" (the PyPI package, of another release than the library) or "host library" (the user's own
+    build of the same release for this machine). ``date`` is that of the package's release, None where nobody says.
+    ``rounding``: what differs is a difference between the two releases, no larger than their rounding makes it.
+    """
+
+    name: str
+    version: str
+    date: str | None
+    rounding: bool
+
+
 class CheckPart(Record, frozen=True):
     """Bit-for-bit comparison with the host build (every operator, final outputs) and tflite-micro (final outputs).
 
@@ -136,6 +150,7 @@ class CheckPart(Record, frozen=True):
     input: str
     input_sha256: str
     outputs: tuple[str, ...]
+    reference: ReferencePart | None = None
 
 
 class MarksPart(Record, frozen=True):
@@ -154,7 +169,8 @@ class Identity(Record, frozen=True):
     """Everything that decides the numbers. ``git_*`` are of the harness' checkout, None outside of one.
 
     ``machine_description_sha256`` is of the files that describe the machine to the emulator, None where it has it built
-    in. ``cost_model`` is None where nothing was estimated.
+    in. ``cost_model`` is None where nothing was estimated; ``calibration`` is the hash of the family of the calibration
+    that the estimate is by, None without one.
     """
 
     model_sha256: str
@@ -177,6 +193,25 @@ class Identity(Record, frozen=True):
     git_commit: str | None
     git_dirty: bool | None
     cost_model: str | None = None
+    calibration: str | None = None
+
+
+class LibraryPart(Record, frozen=True):
+    """The user's TFLM that firmware was linked with: the archive's name and the SHA-256 of what it holds.
+
+    ``headers_sha256`` is of the headers that the application was compiled with; ``api`` and ``flatbuffers`` are what
+    they define, ``source`` what git says of their checkout, None outside of one. ``compilers`` made the archive, as far
+    as it says; ``optimised`` are the operators whose kernels call a library such as CMSIS-NN.
+    """
+
+    name: str
+    sha256: str
+    headers_sha256: str
+    api: str
+    flatbuffers: str | None
+    source: str | None
+    compilers: tuple[str, ...]
+    optimised: tuple[str, ...]
 
 
 class Verdict(Record, frozen=True):
@@ -200,10 +235,10 @@ class Artifacts(Record, frozen=True):
 
 
 class Interval(Record, frozen=True):
-    """An estimate with its bounds. ``high`` None: nothing is known that bounds it."""
+    """An estimate with its bounds. ``high`` None: nothing is known that bounds it above; ``low`` None: nor below."""
 
     value: float
-    low: float
+    low: float | None
     high: float | None
 
 
@@ -216,6 +251,20 @@ class LayerEstimate(Record, frozen=True):
     features: Features
 
 
+class CalibrationPart(Record, frozen=True):
+    """The calibration that an estimate is by: its file's name, and its family for the build, with the SHA-256 of that.
+
+    ``cost_model`` made the features that the coefficients are applied to. ``carried`` says what the run's build differs
+    in from the calibrated one, where the user had it used nevertheless; empty: nothing.
+    """
+
+    file: str
+    family: str
+    sha256: str
+    cost_model: str
+    carried: tuple[str, ...]
+
+
 class EstimatePart(Record, frozen=True):
     """What a cost model says that one inference takes on the board. Nothing of it is measured, ``features`` included,
     apart from the instructions in them.
@@ -223,7 +272,8 @@ class EstimatePart(Record, frozen=True):
     ``tier`` says what the model rests on: "uncalibrated", or "calibrated on BOARD, COMPILER, LIBRARY". ``coverage`` is
     the share of cases in which the truth is to lie between ``low`` and ``high``, ``basis`` the evidence for the bounds.
     ``cycles`` = sum of the layers + overhead. ``type`` is what most multiply-accumulates are in, "int8" or "float32",
-    on which power depends; None in results that were stored without it.
+    on which power depends; None in results that were stored without it. ``calibration`` is None where the estimate is
+    by no calibration.
     """
 
     model: str
@@ -237,13 +287,14 @@ class EstimatePart(Record, frozen=True):
     layers: tuple[LayerEstimate, ...]
     overhead: LayerEstimate
     type: str | None = None
+    calibration: CalibrationPart | None = None
 
 
 class Result(Record, frozen=True):
     """One run. ``tflm`` says the vintage of the runtime that was measured.
 
     ``functions`` is None where the emulator counts instructions without telling them apart. ``estimate`` is None unless
-    it was asked for.
+    it was asked for, ``library`` unless the user brought a TFLM; ``kernels`` are then those that it holds.
     """
 
     schema: str
@@ -268,6 +319,7 @@ class Result(Record, frozen=True):
     identity: Identity
     artifacts: Artifacts
     estimate: EstimatePart | None = None
+    library: LibraryPart | None = None
 
     def to_json(self) -> bytes:
         """The result as indented JSON with a final newline."""

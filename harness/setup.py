@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from harness import cores, library, model, platforms, toolchain
+from harness import cores, library, model, platforms, sources, toolchain
+from harness.calibrate import use
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
 from harness.records import Model, Platform, Record
@@ -17,8 +18,9 @@ DEFAULT_TIME_LIMIT_S = 60.0
 class Options(Record, frozen=True):
     """The axes of a run. ``fpu`` None takes the platform's.
 
-    ``cycles`` asks for an estimate. ``time_limit_s`` and ``instruction_limit`` (None: none) bound each start of the
-    emulator.
+    ``cycles`` asks for an estimate; ``calibration`` (a file, or a board whose calibration is stored) for one by that,
+    ``carry`` also where it is of another build. ``time_limit_s`` and ``instruction_limit`` (None: none) bound each
+    start of the emulator.
     """
 
     kernels: str = "reference"
@@ -28,6 +30,13 @@ class Options(Record, frozen=True):
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     instruction_limit: int | None = None
     cycles: bool = False
+    calibration: str | Path | None = None
+    carry: bool = False
+
+    @property
+    def estimates(self) -> bool:
+        """Whether anything is to be estimated."""
+        return self.cycles or self.calibration is not None
 
 
 class Setup(Record, frozen=True):
@@ -39,6 +48,7 @@ class Setup(Record, frozen=True):
     arm: toolchain.Toolchain
     arch: tuple[str, ...]
     hard_float: bool
+    calibration: use.Given | None = None
 
     @property
     def fpu(self) -> str | None:
@@ -72,7 +82,9 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
             raise BadInputError("QEMU has no limit of instructions", "give a limit of seconds, or run on Renode")
         if options.instruction_limit <= 0:
             raise BadInputError(f"{options.instruction_limit} instructions are no limit", "give more than 0")
-    if options.cycles and options.emulator != "qemu":
+    if options.carry and options.calibration is None:
+        raise BadInputError("carry is about a calibration, and none is named", "add --calibration BOARD|FILE")
+    if options.estimates and options.emulator != "qemu":
         raise BadInputError(
             f"cycles cannot be estimated from a run on {options.emulator}: it does not tell which code was executed",
             "run on QEMU",
@@ -81,14 +93,35 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
     if options.fpu and found.fpu is None:
         raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")
     hard_float = uses_fpu(found, options.fpu)
+    arm = toolchain.arm()
     return Setup(
         model=model.load(model_path),
         platform=found,
         options=options,
-        arm=toolchain.arm(),
+        arm=arm,
         arch=cores.flags(found.core, found.fpu, hard_float),
         hard_float=hard_float,
+        calibration=_calibration(options, found, hard_float, arm),
     )
+
+
+def _calibration(options: Options, platform: Platform, hard_float: bool, arm: toolchain.Toolchain) -> use.Given | None:
+    """The calibration that is asked for, refused here where it is of another build: before anything is built."""
+    if options.calibration is None:
+        return None
+    found = use.given(options.calibration, options.carry)
+    made_of = sources.locate()
+    build = use.build(
+        platform.name,
+        options.kernels,
+        options.optimisation,
+        hard_float,
+        arm.version,
+        made_of.tflm_identity,
+        made_of.cmsis_nn_identity,
+    )
+    use.family(found, build)
+    return found
 
 
 def _one_of(what: str, value: str, allowed: tuple[str, ...]) -> None:

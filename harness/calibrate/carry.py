@@ -56,7 +56,36 @@ def estimate(run: Sequence[Row], known: Calibration, forced: bool) -> Calibrated
     Raises:
         BadInputError: the cost model or the board is another one, or the build is and ``forced`` is not.
     """
-    build = _build(run[0])
+    family, differing = family_of(build_of(run[0]), known, forced)
+    if family.cost_model != run[0].cost_model:
+        raise BadInputError(f"the calibration is of {family.cost_model}, the features of {run[0].cost_model}")
+    fitted = Fitted(coefficients=family.coefficients)
+    boards: dict[str, Platform] = {}
+    layers = tuple(
+        Layer(index=row.index, op=row.op, cycles=round(fitted.predict(columns((row,), boards)))) for row in run
+    )
+    total = sum(layer.cycles for layer in layers)
+    bounds = None if differing else family.bounds
+    return Calibrated(
+        model=run[0].model,
+        platform=run[0].platform,
+        tier=f"{family.tier}; carried to another build" if differing else family.tier,
+        carried=differing,
+        clock_hz=run[0].clock_hz,
+        cycles=total,
+        low=None if bounds is None else round(total * bounds.low),
+        high=None if bounds is None else round(total * bounds.high),
+        basis=_basis(family, differing),
+        layers=layers,
+    )
+
+
+def family_of(build: Build, known: Calibration, forced: bool) -> tuple[Family, tuple[str, ...]]:
+    """The family that is nearest to a build, and what differs.
+
+    Raises:
+        BadInputError: the board is another one, or the build is and ``forced`` is not.
+    """
     if known.platform != build.platform:
         raise BadInputError(
             f"the calibration is of {known.platform}, and the run is for {build.platform}",
@@ -69,27 +98,7 @@ def estimate(run: Sequence[Row], known: Calibration, forced: bool) -> Calibrated
             f"the calibration is of another build: {'; '.join(differing)}",
             "calibrate for this build, or add --carry: the estimate then says so, and has no interval",
         )
-    if family.cost_model != run[0].cost_model:
-        raise BadInputError(f"the calibration is of {family.cost_model}, the features of {run[0].cost_model}")
-    fitted = Fitted(coefficients=family.coefficients)
-    boards: dict[str, Platform] = {}
-    layers = tuple(
-        Layer(index=row.index, op=row.op, cycles=round(fitted.predict(columns((row,), boards)))) for row in run
-    )
-    total = sum(layer.cycles for layer in layers)
-    bounds = None if differing else family.bounds
-    return Calibrated(
-        model=run[0].model,
-        platform=build.platform,
-        tier=f"{family.tier}; carried to another build" if differing else family.tier,
-        carried=differing,
-        clock_hz=run[0].clock_hz,
-        cycles=total,
-        low=None if bounds is None else round(total * bounds.low),
-        high=None if bounds is None else round(total * bounds.high),
-        basis=_basis(family, differing),
-        layers=layers,
-    )
+    return family, differing
 
 
 def _basis(family: Family, differing: tuple[str, ...]) -> str:
@@ -100,7 +109,8 @@ def _basis(family: Family, differing: tuple[str, ...]) -> str:
     return family.bounds.method
 
 
-def _build(row: Row) -> Build:
+def build_of(row: Row) -> Build:
+    """The build that a run's features are of."""
     return Build(
         platform=row.platform,
         kernels=row.kernels,

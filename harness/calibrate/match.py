@@ -30,7 +30,12 @@ class Pair(Record, frozen=True):
 
 def library_of(row: Row) -> str:
     """The runtime's and, where it is used, CMSIS-NN's version."""
-    return row.tflm if row.kernels == "reference" else f"{row.tflm}, {row.cmsis_nn}"
+    return library_name(row.kernels, row.tflm, row.cmsis_nn)
+
+
+def library_name(kernels: str, tflm: str, cmsis_nn: str) -> str:
+    """The same of what a build is made of."""
+    return tflm if kernels == "reference" else f"{tflm}, {cmsis_nn}"
 
 
 def runs_of(features: Iterable[Row]) -> list[list[Row]]:

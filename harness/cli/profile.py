@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.app import Json, Renode, app, choose_renode, print_json, relative, write_json
+from harness.cli.calibration import Calibration, Carry
 from harness.cli.project import command_line
 from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
@@ -52,6 +53,8 @@ def run(
             "--features-out", help="Write what the estimate is made of as CSV; with --cycles.", show_default=False
         ),
     ] = None,
+    calibration: Calibration = None,
+    carry: Carry = False,
     as_json: Json = False,
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
@@ -62,9 +65,10 @@ def run(
 
     if emulator not in (*BACKENDS, "both"):
         raise BadInputError(f"unknown emulator {emulator!r}", f"one of {', '.join((*BACKENDS, 'both'))}")
-    if cycles and emulator == "both":
+    estimates = cycles or calibration is not None
+    if estimates and emulator == "both":
         raise BadInputError("cycles are estimated from one run", "leave --emulator out: QEMU tells what that takes")
-    if features_out is not None and not cycles:
+    if features_out is not None and not estimates:
         raise BadInputError("--features-out writes what an estimate is made of", "add --cycles")
     choose_renode(renode, emulator)
     choose_toolchain(toolchain)
@@ -90,6 +94,8 @@ def run(
                     emulator=emulator,
                     instruction_limit=max_instructions,
                     cycles=cycles,
+                    calibration=calibration,
+                    carry=carry,
                     progress=steps,
                     **options,
                 )

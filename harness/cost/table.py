@@ -23,7 +23,8 @@ def of(result: Result) -> tuple[Row, ...]:
 
 
 def _row(result: Result, part: LayerEstimate, op: str, macs: int) -> Row:
-    assert result.estimate is not None
+    estimate = result.estimate
+    assert estimate is not None
     identity, features = result.identity, part.features
     use = features.flash
     return Row(
@@ -31,7 +32,7 @@ def _row(result: Result, part: LayerEstimate, op: str, macs: int) -> Row:
         model_sha256=result.model.sha256,
         platform=result.platform,
         core=result.core,
-        clock_hz=result.estimate.clock_hz,
+        clock_hz=estimate.clock_hz,
         kernels=result.kernels,
         optimisation=result.optimisation,
         fpu=result.fpu or "",
@@ -39,7 +40,7 @@ def _row(result: Result, part: LayerEstimate, op: str, macs: int) -> Row:
         tflm=identity.tflm,
         cmsis_nn=identity.cmsis_nn,
         elf_sha256=identity.elf_sha256,
-        cost_model=result.estimate.model,
+        cost_model=estimate.model if estimate.calibration is None else estimate.calibration.cost_model,
         index=part.index,
         op=op,
         macs=macs,

@@ -151,6 +151,8 @@ def _part(
 
 def _scaled(value: float, bounds: Interval, factor: float | None) -> Interval:
     """A value with the relative bounds of another one and those of an independent factor."""
+    if bounds.low is None:
+        return Interval(value=value, low=None, high=None)
     low = math.log(bounds.low / bounds.value)
     if bounds.high is None or factor is None:
         return Interval(value=value, low=value * math.exp(low) / (factor or 1.0), high=None)
@@ -210,23 +212,26 @@ def duty(period_s: float, latency: Latency, energy_uj: Interval, sleep: Sleep, b
 def _average(period_ms: float, latency: Interval, energy_uj: Interval, sleep: Interval) -> Interval:
     """Milliwatts; the rest of the period is slept, as much of it as the latency leaves."""
     rest = period_ms - latency.value
-    high = None
+    low = high = None
+    if energy_uj.low is not None and sleep.low is not None:
+        low = (energy_uj.low + sleep.low * rest) / period_ms
     if energy_uj.high is not None and sleep.high is not None:
         high = (energy_uj.high + sleep.high * rest) / period_ms
     return Interval(
         value=(energy_uj.value + sleep.value * rest) / period_ms,
-        low=(energy_uj.low + sleep.low * rest) / period_ms,
+        low=low,
         high=high,
     )
 
 
 def _life(battery: Battery, average: Interval) -> Interval:
-    """Hours; the least draw gives the longest life. ``low`` is 0 where nothing bounds the draw."""
-    if average.low <= 0:
+    """Hours; the least draw gives the longest life. ``low`` is 0 where nothing bounds the draw above, ``high`` None
+    where nothing does below."""
+    if average.value <= 0 or (average.low is not None and average.low <= 0):
         raise BadInputError("nothing draws power, so that no battery's life follows", "give powers above 0")
     hours = battery.joules / 3.6  # milliwatt hours
     return Interval(
         value=hours / average.value,
         low=0.0 if average.high is None else hours / average.high,
-        high=hours / average.low,
+        high=None if average.low is None else hours / average.low,
     )

@@ -122,13 +122,17 @@ def _duty(duty: Duty) -> Text:
 
 
 def _life_bounds(life: Interval) -> str:
+    if life.high is None:
+        return "without bounds"
     if life.low == 0.0:
-        return f"at most {quantity(life.high or 0.0, _TIME)}"
+        return f"at most {quantity(life.high, _TIME)}"
     return bounds(life, _TIME)
 
 
 def bounds(found: Interval, units: tuple[tuple[str, float], ...]) -> str:
     """The bounds of an interval in words."""
+    if found.low is None:
+        return "without bounds"
     if found.high is None:
         return f"at least {quantity(found.low, units)}, how much more is not known"
     if found.low == found.high:

@@ -22,13 +22,18 @@ def _heading(estimate: EstimatePart) -> Text:
     text.append(f" by {estimate.model}, {tables.printable(estimate.tier)}: ")
     text.append(f"about {milliseconds(latency.value)} ms", style="bold")
     text.append(f", about {estimate.cycles.value:,.0f} cycles at {estimate.clock_hz / 1e6:g} MHz")
-    text.append(f"\n{_bounds(latency, estimate.coverage)}: {estimate.basis}", style="dim")
+    bounds = _bounds(latency, estimate.coverage)
+    text.append(f"\n{bounds}: {estimate.basis}" if bounds else f"\n{estimate.basis}", style="dim")
+    carried = estimate.calibration is not None and estimate.calibration.carried
     for note in estimate.notes:
-        text.append(f"\n{note}", style="dim")
+        text.append(f"\n{tables.printable(note)}", style="yellow" if carried else "dim")
     return text
 
 
-def _bounds(latency: Interval, coverage: float) -> str:
+def _bounds(latency: Interval, coverage: float) -> str | None:
+    """In words; None where there are none, and the estimate's basis says so."""
+    if latency.low is None:
+        return None
     share = f"in {100 * coverage:.0f} % of cases"
     if latency.high is None:
         return f"more than {milliseconds(latency.low)} ms, how much is not known"

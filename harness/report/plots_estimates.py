@@ -26,14 +26,14 @@ def rests_on(swept: Swept, plane: Plane) -> list[str]:
 
 
 def bars(axes: Axes, swept: Swept, plane: Plane, shown: list[Quantity]) -> None:
-    """From the lower to the upper bound of each estimate; where nothing bounds it above, the lower half."""
+    """From the lower to the upper bound of each estimate; where nothing bounds it above, the lower half; else none."""
     for across, name in ((True, plane.x), (False, plane.y)):
         if name not in ESTIMATES:
             continue
         for spot in plane.spots:
             found = swept.rows[spot.row].estimate
             known = None if found is None else found.of(name)
-            if known is None:
+            if known is None or known.low is None:
                 continue
             x, y = spot.x / shown[0].divisor, spot.y / shown[1].divisor
             divisor = shown[0 if across else 1].divisor
@@ -57,8 +57,11 @@ def notes(swept: Swept, plane: Plane) -> list[str]:
         return []
     share = " or ".join(f"{100 * coverage:.0f} %" for coverage in sorted({quantity.coverage for quantity in known}))
     lines = [f"Bars of estimates: between their ends the truth is to lie in {share} of cases."]
-    if open_ended := sum(quantity.high is None for quantity in known):
-        lines.append(f"{open_ended} of {number_of(len(known), 'bar')} end at the estimate: nothing bounds it above.")
+    bounded = [quantity for quantity in known if quantity.low is not None]
+    if open_ended := sum(quantity.high is None for quantity in bounded):
+        lines.append(f"{open_ended} of {number_of(len(bounded), 'bar')} end at the estimate: nothing bounds it above.")
+    if len(bounded) < len(known):
+        lines.append(f"{len(known) - len(bounded)} of {number_of(len(known), 'estimate')} have no bounds, and no bar.")
     return lines
 
 

@@ -18,13 +18,15 @@ ASK = "cycles = true"
 
 
 class Quantity(Record, frozen=True):
-    """An estimate with its bounds, the model that made it and what that rests on; ``high`` None: nothing bounds it.
+    """An estimate with its bounds, the model that made it and what that rests on.
+
+    ``high`` None: nothing bounds it above; ``low`` None: nor below.
 
     The truth is to lie between the bounds in the share ``coverage`` of cases.
     """
 
     value: float
-    low: float
+    low: float | None
     high: float | None
     model: str
     tier: str
@@ -79,7 +81,7 @@ def _energy(result: Result) -> Quantity:
 def _quantity(found: Interval, model: str, tier: str, coverage: float) -> Quantity:
     return Quantity(
         value=round(found.value, 6),
-        low=round(found.low, 6),
+        low=None if found.low is None else round(found.low, 6),
         high=None if found.high is None else round(found.high, 6),
         model=model,
         tier=tier,

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import random
 
-from harness.calibrate.samples import COLUMNS, Sample
+from harness.calibrate.calibration import SCHEMA, Calibration, Family, tier
+from harness.calibrate.heldout import Bounds
+from harness.calibrate.match import OWN
+from harness.calibrate.samples import COLUMNS, Build, Sample
+from harness.cost.estimate import MODEL
 
 TRUTH = {"core cycles": 1.3, "code lines": 9.0, "data lines": 21.0}
 
@@ -36,3 +40,29 @@ def board(count: int = 12, truth: dict[str, float] | None = None, noise: float =
                 )
             )
     return made
+
+
+def known(build: Build, coefficients: dict[str, float], bounds: tuple[float, float] | None = (0.9, 1.2)) -> Calibration:
+    """A stored calibration with these coefficients, whose interval is by these factors."""
+    made = Family(
+        build=build,
+        tier=tier(build, OWN),
+        features_from=OWN,
+        features_compiler=build.compiler,
+        features_library=build.library,
+        cost_model=MODEL,
+        coefficients=coefficients,
+        networks=5,
+        rows=20,
+        sources=(),
+        data_sha256="",
+        features_sha256="",
+        without_network=None,
+        without_architecture=None,
+        bounds=None if bounds is None else Bounds(low=bounds[0], high=bounds[1], method="made up"),
+        coverage=0.9,
+        covered=None,
+        left_out=(),
+        residuals=(),
+    )
+    return Calibration(schema=SCHEMA, platform=build.platform, families=(made,))
