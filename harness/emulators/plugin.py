@@ -1,4 +1,4 @@
-"""Builds counter.c for the QEMU that is installed, in the API version that it accepts, and keeps the result."""
+"""Builds QEMU's plugins for the QEMU that is installed, in the API version that it accepts, and keeps the results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from harness.paths import cache_folder
 from harness.records import Record
 
 SOURCE = Path(__file__).with_name("counter.c")
-_INCLUDED = tuple(SOURCE.with_name(name) for name in ("edges.h", "flash_lines.h", "qemu_plugin.h"))
+_INCLUDED = {
+    "counter": ("edges.h", "flash_lines.h", "qemu_plugin.h"),
+    "flow": ("flow_ends.h", "flow_stack.h", "flow_tree.h", "qemu_plugin.h"),
+}
 # 1: the interface up to QEMU 8.2; 2: from QEMU 9.0, whose functions used here are unchanged in 10.0 (API 4, which
 # accepts 2). A QEMU refuses what it does not speak when it loads the plugin.
 API_VERSIONS = (1, 2)
@@ -51,8 +54,10 @@ def find_qemu() -> Path:
     return Path(found)
 
 
-def get(qemu: Path) -> Plugin:
-    """The plugin for this QEMU, built at its first use (about 0.5 s) and again when QEMU or its sources change.
+def get(qemu: Path, name: str = "counter") -> Plugin:
+    """A plugin for this QEMU, "counter" or "flow".
+
+    It is built at its first use (about 0.5 s), and again when QEMU or its sources change.
 
     Safe for several processes at once: one builds, the others wait; a finished folder appears in one step.
 
@@ -61,7 +66,7 @@ def get(qemu: Path) -> Plugin:
         BuildError: the compiler failed.
         EmulationError: this QEMU accepts the plugin in no API version.
     """
-    folder = cache_folder() / "qemu-plugin" / _key(qemu)
+    folder = cache_folder() / "qemu-plugin" / _key(qemu, name)
     if not folder.is_dir():
         from filelock import FileLock
 
@@ -72,27 +77,32 @@ def get(qemu: Path) -> Plugin:
                 with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as building:
                     made = Path(building) / "made"
                     made.mkdir()
-                    _make(qemu, made)
+                    _make(qemu, made, name)
                     made.rename(folder)
     choice = msgspec.json.decode((folder / "choice.json").read_bytes(), type=_Choice)
-    return Plugin(path=folder / "counter.so", api=choice.api, qemu_version=choice.qemu_version)
+    return Plugin(path=folder / f"{name}.so", api=choice.api, qemu_version=choice.qemu_version)
 
 
-def _key(qemu: Path) -> str:
+def _key(qemu: Path, name: str) -> str:
     """Identifies the QEMU binary and the plugin's source and flags."""
     real = qemu.resolve()
     state = real.stat()
     identity = f"{real}\n{state.st_mtime_ns}\n{state.st_size}\n{_FLAGS}\n{API_VERSIONS}\n".encode()
-    sources = b"".join(path.read_bytes() for path in (SOURCE, *_INCLUDED))
+    files = (_source(name), *(SOURCE.with_name(included) for included in _INCLUDED[name]))
+    sources = b"".join(path.read_bytes() for path in files)
     return hashlib.sha256(identity + sources).hexdigest()[:16]
 
 
-def _make(qemu: Path, folder: Path) -> None:
-    """Build counter.so in the first API version that QEMU accepts, and write choice.json."""
+def _source(name: str) -> Path:
+    return SOURCE.with_name(f"{name}.c")
+
+
+def _make(qemu: Path, folder: Path, name: str) -> None:
+    """Build the plugin in the first API version that QEMU accepts, and write choice.json."""
     refusals = []
     for api in API_VERSIONS:
-        library = folder / "counter.so"
-        _compile(api, library)
+        library = folder / f"{name}.so"
+        _compile(api, _source(name), library)
         probe = process.run(
             [qemu, "-M", "none", "-nographic", "-monitor", "none", "-plugin", f"{escaped(library)},probe=on"],
             time_limit_s=20.0,
@@ -109,11 +119,11 @@ def _make(qemu: Path, folder: Path) -> None:
     )
 
 
-def _compile(api: int, library: Path) -> None:
+def _compile(api: int, source: Path, library: Path) -> None:
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise MissingToolError("no host C compiler (cc) is installed", "apt-get install gcc libc6-dev")
-    built = process.run([compiler, *_FLAGS, f"-DPLUGIN_API={api}", SOURCE, "-o", library])
+    built = process.run([compiler, *_FLAGS, f"-DPLUGIN_API={api}", source, "-o", library])
     if built.returncode != 0:
         raise BuildError(
             f"{compiler} cannot build the counting plugin", "apt-get install gcc libc6-dev", built.stderr.strip()

@@ -17,7 +17,7 @@ from harness.errors import EmulationError
 from harness.records import EmulatorInfo, Job, Lines, Machine, Segment, Trace, Watch
 
 # No semihosting, which is off unless asked for, no network, no monitor.
-_QUIET = ("-nographic", "-monitor", "none", "-nic", "none", "-no-reboot")
+QUIET = ("-nographic", "-monitor", "none", "-nic", "none", "-no-reboot")
 # 2^6 ns for each instruction: a tick of every machine's clock is shorter, so that no instruction passes unseen.
 _ICOUNT_SHIFT = 6
 
@@ -45,7 +45,7 @@ def run(job: Job) -> Trace:
     counts_file.unlink(missing_ok=True)
     finished, uart = _run_to_end(job, _command(job, qemu, counter, counts_file))
     if finished.returncode != 0:
-        raise _death(finished, machine, uart)
+        raise death(finished, machine, uart)
     counted = counts.read(counts_file, Code(job.elf).after_access, _boundaries(job))
     ended_by = "stop text" if finished.stopped else counted.ended_by
     if ended_by == "exit" and job.end_address is not None:
@@ -74,9 +74,9 @@ def _run_timed(job: Job) -> Trace:
     machine = _machine(job)
     qemu = plugin.find_qemu()
     clock = ("-icount", f"shift={_ICOUNT_SHIFT},sleep=off")
-    finished, uart = _run_to_end(job, (qemu, "-M", machine, *_QUIET, *clock, "-kernel", job.elf.resolve()))
+    finished, uart = _run_to_end(job, (qemu, "-M", machine, *QUIET, *clock, "-kernel", job.elf.resolve()))
     if not finished.stopped:
-        raise _death(finished, machine, uart)
+        raise death(finished, machine, uart)
     return Trace(
         emulator=EmulatorInfo(
             name="qemu", version=plugin.version(qemu), machine=machine, counter=f"icount shift {_ICOUNT_SHIFT}"
@@ -193,7 +193,7 @@ def _command(
     if job.watch is not None:
         options += _watching(job.watch)
     return (
-        *(qemu, "-M", _machine(job), *_QUIET),
+        *(qemu, "-M", _machine(job), *QUIET),
         *("-kernel", job.elf.resolve(), "-plugin", options),
     )
 
@@ -227,15 +227,15 @@ def _session_death(finished: process.Finished, machine: str, tail: bytes) -> Emu
     lines = re.split(rb"[\0\n]", tail)
     text = "\n".join(line.decode() for line in lines if line.isascii() and line.decode().isprintable())
     if finished.returncode != 0:
-        return _death(finished, machine, text)
+        return death(finished, machine, text)
     return EmulationError(f"the firmware ended, or reset itself, on {machine}", last_line(text))
 
 
-def _death(finished: process.Finished, machine: str, uart: str) -> EmulationError:
+def death(finished: process.Finished, machine: str, uart: str) -> EmulationError:
     """The error for a QEMU that ended with another code than 0: its own words, and what they mean."""
     noise = ("has no peer", "terminating on signal")
     stderr = "\n".join(line for line in finished.stderr.splitlines() if not any(words in line for words in noise))
-    fatal = re.search(r"^(?:qemu: fatal|qemu-system-arm|counter): (.*)$", stderr, re.MULTILINE)
+    fatal = re.search(r"^(?:qemu: fatal|qemu-system-arm|counter|flow): (.*)$", stderr, re.MULTILINE)
     code = finished.returncode
     how = f"signal {-code}" if code < 0 else f"exit code {code}"
     cause = fatal[1].strip() if fatal else f"{how} without a message"
