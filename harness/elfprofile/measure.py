@@ -1,0 +1,198 @@
+"""Profiles a firmware: checks it, runs it under the plugin that follows calls, and puts the result together."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import cores, platforms
+from harness.elfprofile import fits, image, notes, regions
+from harness.elfprofile.image import Image
+from harness.elfprofile.names import Functions, Named
+from harness.elfprofile.result import SCHEMA, ElfProfile, Ended, Firmware, Ran, Total
+from harness.elfprofile.tree import Stack, Tree
+from harness.emulators import flows, qemu_flow
+from harness.emulators.flows import Function
+from harness.emulators.qemu_flow import FlowJob, FlowRun
+from harness.errors import BadInputError, EmulationError
+from harness.records import Machine, Platform, Record
+
+DEFAULT_TIME_LIMIT_S = 60.0
+_PARTIAL = ("time limit",)
+
+
+class Request(Record, frozen=True):
+    """What to profile.
+
+    ``regions`` are "NAME=FUNCTION" or "FUNCTION" as ``names.Functions.find`` takes it; ``presets`` of
+    ``names.PRESETS``. The run ends where ``stop_at``, a function, begins, once ``stop_on`` is on the UART, after
+    ``instruction_limit`` instructions, or after ``time_limit_s`` seconds of the host's. ``semihosting``: let the
+    firmware use the host's files and shell.
+    """
+
+    path: Path
+    platform: str
+    regions: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    stop_at: str | None = None
+    stop_on: str | None = None
+    instruction_limit: int | None = None
+    time_limit_s: float = DEFAULT_TIME_LIMIT_S
+    semihosting: bool = False
+
+
+class Measured(Record, frozen=True):
+    """A profile, and the stacks of calls that flame graphs are made of."""
+
+    profile: ElfProfile
+    stacks: tuple[Stack, ...]
+
+
+class Checked(Record, frozen=True, eq=False):
+    """A request that can be run: the firmware, its machine, its functions, and its regions with their names."""
+
+    request: Request
+    image: Image
+    platform: Platform
+    machine: Machine
+    functions: Functions
+    regions: tuple[tuple[str, Named], ...]
+    table: tuple[Function, ...]
+
+
+def run(request: Request) -> Measured:
+    """Profile a firmware on QEMU.
+
+    Raises:
+        BadInputError: the firmware does not fit the platform, a function is not in it, or an option is wrong.
+        MissingToolError, BuildError: what the measurement needs is not there.
+        EmulationError: the core locked up, QEMU died, or the firmware asks for semihosting and may not.
+    """
+    checked = check(request)
+    with tempfile.TemporaryDirectory(prefix="harness-profile-") as folder:
+        job = FlowJob(
+            elf=request.path,
+            machine=checked.machine,
+            functions=checked.table,
+            work=Path(folder),
+            time_limit_s=request.time_limit_s,
+            stop_texts=(request.stop_on.encode(),) if request.stop_on else (),
+            instruction_limit=request.instruction_limit,
+            semihosting=request.semihosting,
+        )
+        return _measured(checked, qemu_flow.run(job))
+
+
+def check(request: Request) -> Checked:
+    """Everything that can be said without running the firmware.
+
+    Raises:
+        BadInputError: as ``run``.
+    """
+    if request.time_limit_s <= 0:
+        raise BadInputError(f"a time limit of {request.time_limit_s:g} s leaves no time", "give --timeout SECONDS")
+    if request.instruction_limit is not None and request.instruction_limit <= 0:
+        raise BadInputError(f"a limit of {request.instruction_limit} instructions leaves nothing to run")
+    if request.stop_on is not None and not request.stop_on:
+        raise BadInputError("an empty text is on every UART", "give --stop-on TEXT")
+    platform = platforms.load(request.platform)
+    machine = platforms.load(platform.machines[0]).machine
+    read = image.read(request.path)
+    vectors = fits.check(read, platform, machine)
+    functions = Functions(read)
+    chosen = regions.choose(functions, request.regions, request.presets)
+    stop = functions.find(request.stop_at) if request.stop_at is not None else None
+    return Checked(
+        request=request,
+        image=read,
+        platform=platform,
+        machine=machine,
+        functions=functions,
+        regions=chosen,
+        table=_table(read, vectors, functions, chosen, stop),
+    )
+
+
+def _table(
+    read: Image,
+    vectors: fits.Vectors,
+    functions: Functions,
+    chosen: Sequence[tuple[str, Named]],
+    stop: Named | None,
+) -> tuple[Function, ...]:
+    """What the plugin is told. A function of unknown size ends where the next one or its segment does."""
+    known = {item.address: item for item in functions.all}
+    flags: dict[int, int] = dict.fromkeys(known, flows.RANGED)
+    numbers: dict[int, int] = {}
+    for handler in vectors.handlers:
+        flags[handler] = flags.get(handler, 0) | flows.HANDLER
+    for handler in vectors.switchers:
+        flags[handler] |= flows.SWITCHER
+    for number, (_, item) in enumerate(chosen):
+        flags[item.address] = flags.get(item.address, 0) | flows.REGION
+        numbers[item.address] = number
+    if stop is not None:
+        flags[stop.address] = flags.get(stop.address, 0) | flows.STOP
+    starts = sorted(flags)
+    table = []
+    for start, following in zip(starts, [*starts[1:], 1 << 32], strict=True):
+        size = known[start].size_bytes if start in known else 0
+        end = start + size if size else min(following, _segment_end(read, start))
+        sized = flows.SIZED if size else 0
+        table.append(Function(start=start, end=end, flags=flags[start] | sized, region=numbers.get(start, 0)))
+    return tuple(table)
+
+
+def _segment_end(read: Image, address: int) -> int:
+    ends = (part.address + len(part.content) for part in read.segments if part.address <= address)
+    return max((end for end in ends if end > address), default=address + 2)
+
+
+def _measured(checked: Checked, ran: FlowRun) -> Measured:
+    request, functions, flow = checked.request, checked.functions, ran.flow
+    if ran.ended_by == "semihosting":
+        raise EmulationError(
+            f"the firmware asks for semihosting (BKPT 0xAB at {flow.ended_at:#x}), which is off",
+            "build it without (no rdimon.specs), or give --allow-semihosting: the firmware can then read and write this"
+            " machine's files and start its programs, as you can",
+        )
+    tree = Tree(flow, cores.get(checked.platform.core).architecture.startswith("ARMv8"))
+    executed = flow.notes
+    profile = ElfProfile(
+        schema=SCHEMA,
+        firmware=firmware(checked.image),
+        ran=Ran(
+            platform=request.platform,
+            machine=checked.machine.name,
+            stands_in=checked.machine.name != request.platform,
+            emulator=ran.emulator.name,
+            emulator_version=ran.emulator.version,
+            counter=ran.emulator.counter,
+        ),
+        ended=Ended(by=ran.ended_by, partial=ran.ended_by in _PARTIAL, exit_code=ran.exit_code),
+        total=Total(
+            instructions=executed.executed,
+            interrupts=executed.in_exceptions,
+            exceptions=executed.exceptions,
+            threads=executed.threads,
+            switches=executed.switches,
+            classes=tree.classes,
+        ),
+        regions=regions.results(flow, checked.regions),
+        functions=tree.functions(lambda address: (functions.at(address).name, functions.at(address).file)),
+        notes=notes.of(checked.image, checked.machine, flow, ran.ended_by),
+        uart=ran.uart,
+        console=ran.console,
+    )
+    return Measured(profile=profile, stacks=tuple(tree.stacks(lambda address: functions.at(address).name)))
+
+
+def firmware(read: Image) -> Firmware:
+    """What the result says of the file."""
+    return Firmware(
+        file=read.path.name,
+        sha256=read.sha256,
+        stripped=not any(symbol.is_function for symbol in read.symbols),
+        built_for=fits.built_for(read),
+    )
