@@ -17,6 +17,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     calibrate,
     compare,
     elf_profile,
+    elf_profile,
     energy,
     gate,
     history,

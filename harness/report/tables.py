@@ -180,7 +180,7 @@ def _layers(shown: Result, target: Console) -> FittingTable:
             {
                 "operator": "overhead",
                 "instructions": f"{counts.overhead:,}",
-                "share": _bar(counts.overhead / counts.total, target),
+                "share": bar(counts.overhead / counts.total, target),
             },
             "dim",
         )
@@ -209,7 +209,7 @@ def _layer_cells(layer: Layer, target: Console) -> dict[str, str | Text]:
         "operator": operator,
         "output": "x".join(map(str, layer.output_shape)) or "scalar",
         "instructions": f"{layer.instructions:,}",
-        "share": _bar(layer.share, target),
+        "share": bar(layer.share, target),
         "MACs": f"{layer.macs:,}" if layer.macs else "-",
         "ins/MAC": number(layer.instructions_per_mac),
         "instruction mix": mix(layer.classes),
@@ -230,7 +230,7 @@ def mix(classes: dict[str, int] | None) -> str:
     return "  ".join(f"{name} {100 * count / total:.0f}%" for count, name in largest if count) if total else "-"
 
 
-def _bar(share: float, target: Console, width: int = _BAR) -> Text:
+def bar(share: float, target: Console, width: int = _BAR) -> Text:
     """A share as a bar with the per cent beside it: block characters on a terminal, hashes elsewhere."""
     if target.is_terminal and target.encoding.lower().startswith("utf"):
         eighths = round(min(max(share, 0.0), 1.0) * width * 8)
@@ -253,7 +253,7 @@ def _memory(shown: Result, target: Console) -> FittingTable:
     )
     rows = [
         Row({"memory": name, "used": f"{used:,} B", "of": f"{budget // 1024:,} KiB",
-              " ": _bar(used / budget, target), "": parts})
+              " ": bar(used / budget, target), "": parts})
         for name, used, budget, parts in amounts
     ]  # fmt: skip
     return FittingTable(columns, rows)
