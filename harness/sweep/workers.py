@@ -45,15 +45,16 @@ class Workers(Generic[T, R]):
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._workers: list[_Worker] = []
         self._busy: list[_Worker] = []
+        self._idle: list[_Worker] = []
 
     def map(self, tasks: Iterable[T]) -> Iterator[tuple[T, R | WorkerError]]:
         """Each task with its outcome, in the order in which they end.
 
-        A worker that dies costs its task one more attempt, on a new worker.
+        A worker that dies costs its task one more attempt, on a new worker. Workers stay for the next call.
         """
         waiting = deque((task, _ATTEMPTS) for task in tasks)
         busy: dict[Connection, tuple[_Worker, T, int]] = {}
-        idle: list[_Worker] = []
+        idle = self._idle
         while waiting or busy:
             while waiting and len(busy) < self._count:
                 task, attempts = waiting.popleft()
@@ -96,6 +97,7 @@ class Workers(Generic[T, R]):
         for worker in self._workers:
             worker.end()
         self._workers.clear()
+        self._idle.clear()
         if self._temporary is not None:
             self._temporary.cleanup()
 
