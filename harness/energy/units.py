@@ -34,22 +34,22 @@ def seconds(text: str, option: str) -> float:
     Raises:
         BadInputError: it is no time above 0. So do the other functions here, each for its unit.
     """
-    return _read(text, option, _TIME, "1s or 500ms")
+    return quantity(text, option, _TIME, "1s or 500ms")
 
 
 def amperes(text: str, option: str) -> float:
     """A current: "2uA", "13.6mA"; 0 is one."""
-    return _read(text, option, _CURRENT, "2uA or 13.6mA", zero=True)
+    return quantity(text, option, _CURRENT, "2uA or 13.6mA", zero=True)
 
 
 def watts(text: str, option: str) -> float:
     """A power: "45mW", "6uW"; 0 is one."""
-    return _read(text, option, _POWER, "45mW or 6uW", zero=True)
+    return quantity(text, option, _POWER, "45mW or 6uW", zero=True)
 
 
 def volts(text: str, option: str) -> float:
     """A voltage: "3.3V"."""
-    return _read(text, option, _VOLTAGE, "3.3V")
+    return quantity(text, option, _VOLTAGE, "3.3V")
 
 
 def amperes_or_watts(text: str, option: str) -> tuple[float | None, float | None]:
@@ -70,7 +70,8 @@ def battery(text: str, option: str) -> Battery:
     return Battery(joules=value * _CHARGE[unit] * supply, volts=supply)
 
 
-def _read(text: str, option: str, known: dict[str, float], example: str, zero: bool = False) -> float:
+def quantity(text: str, option: str, known: dict[str, float], example: str, zero: bool = False) -> float:
+    """A number with one of the units ``known``, in what those are factors to; ``example`` is for the error."""
     value, unit = _split(text, option, known, example, zero)
     return value * known[unit]
 
