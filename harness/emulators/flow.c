@@ -231,7 +231,7 @@ static void at_semihosting(unsigned vcpu, void *user) {
 static void at_single(unsigned vcpu, uint32_t info, uint64_t address, void *user) {
   (void)vcpu, (void)info, (void)address;
   const part_t *part = user;
-  if (file && current && arrived && arrived->start != part->start) current->repeats_from = part->end;
+  if (file && current && arrived && arrived != part) current->repeats_from = part->end;
 }
 
 static void at_exit(qemu_plugin_id_t id, void *user) {
