@@ -38,7 +38,7 @@ class Given(Record, frozen=True):
 
 
 def given(name: str | Path, carry: bool = False, folder: Path = Path()) -> Given:
-    """The calibration that a user names: a file, or a board whose calibration is stored.
+    """The calibration that a user names: a file, or a board whose calibration is stored; without its rows.
 
     Args:
         name: a path, or a board's name.
@@ -49,7 +49,14 @@ def given(name: str | Path, carry: bool = False, folder: Path = Path()) -> Given
         BadInputError: there is none, or it cannot be read.
     """
     path = _find(str(name), folder)
-    return Given(file=path.name, calibration=stored.read(path), carry=carry)
+    found = stored.read(path)
+    slim = msgspec.structs.replace(found, families=tuple(map(_slim, found.families)))
+    return Given(file=path.name, calibration=slim, carry=carry)
+
+
+def _slim(family: Family) -> Family:
+    """What an estimate depends on: the rows that were fitted are known by their hashes."""
+    return msgspec.structs.replace(family, left_out=(), residuals=())
 
 
 def _find(name: str, folder: Path) -> Path:
@@ -98,7 +105,7 @@ def family(known: Given, of: Build) -> Family:
 
 def sha256(used: Family) -> str:
     """Of a family's content: another fit, or another measured row, is another calibration."""
-    return hashlib.sha256(msgspec.json.encode(used)).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(_slim(used))).hexdigest()
 
 
 def estimate(result: Result, known: Given) -> EstimatePart:

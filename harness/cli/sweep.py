@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.app import Ended, Json, app, print_json, relative
 from harness.cli.project import command_line
-from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
+from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
     from harness.report.progress import Steps
@@ -171,15 +171,26 @@ def pareto(
         from harness.report.tables import console
 
         console().print(ranking(found))
-    return EXIT_PASS if found.best is not None else EXIT_VERDICT_NO
+    if found.best is not None:
+        return EXIT_PASS
+    return EXIT_NOT_MEASURED if any(item.state == "undecided" for item in found.out) else EXIT_VERDICT_NO
 
 
 def _ranking(found: Ranking) -> dict[str, Any]:
+    import msgspec
+
+    from harness.sweep.metrics import METRICS
     from harness.sweep.tables import point_table
 
     def standing(item: Standing) -> dict[str, Any]:
         values = {goal.metric: value for goal, value in zip(found.goals, item.values, strict=True)}
-        return {**named(item.item), **values, "lost_by": item.lost_by}
+        estimates = {goal.metric: quantity(item.item, goal.metric) for goal in found.goals}
+        known = {name: value for name, value in estimates.items() if value is not None}
+        return {**named(item.item), **values, "estimates": known, "lost_by": item.lost_by}
+
+    def quantity(item: PointRow, metric: str) -> Any:
+        estimate = None if METRICS[metric].source != "estimate" else item.estimate
+        return None if estimate is None else msgspec.to_builtins(estimate.of(metric))
 
     def named(item: PointRow) -> dict[str, Any]:
         cells = point_table((item,))[0]
@@ -189,7 +200,7 @@ def _ranking(found: Ranking) -> dict[str, Any]:
     return {
         "name": found.plan.name,
         "objectives": [{"metric": goal.metric, "direction": goal.direction} for goal in found.goals],
-        "budgets": found.plan.budgets.limits(),
+        "budgets": found.plan.budgets.limits() | found.plan.budgets.by_platform,
         "best": None if found.best is None else standing(found.best),
         "front": [standing(item) for item in found.front],
         "beaten": [standing(item) for item in found.beaten],

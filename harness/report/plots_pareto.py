@@ -53,9 +53,10 @@ class Status(NamedTuple):
 FRONT = Status("front", "on the front", "o", pages.BLUE, True, 52)
 BEATEN = Status("beaten", "beaten", "s", pages.GREY, False, 26)
 OVER = Status("over budget", "over budget", "x", pages.VERMILION, True, 34)
+UNDECIDED = Status("undecided", "a budget lies between its bounds", "D", pages.ORANGE, False, 30)
 UNFIT = Status("verdict no", "does not fit its board, or is not exact", "v", pages.PURPLE, False, 36)
 _STAR: dict[str, Any] = {"s": 190, "marker": "*", "facecolors": pages.YELLOW, "edgecolors": "black", "linewidths": 0.9}
-STATUSES = (OVER, UNFIT, BEATEN, FRONT)  # what is drawn later lies above
+STATUSES = (OVER, UNFIT, UNDECIDED, BEATEN, FRONT)  # what is drawn later lies above
 
 
 class Spot(NamedTuple):
@@ -140,7 +141,13 @@ def plane_of(swept: Swept, x: str, y: str) -> Plane:
 
 
 def _left_out(state: str) -> Status:
-    return OVER if state == OVER.name else UNFIT
+    return next((status for status in (OVER, UNDECIDED) if state == status.name), UNFIT)
+
+
+def _limits(swept: Swept, plane: Plane) -> dict[str, int | float]:
+    """The budgets that hold for every point that is drawn."""
+    boards = {swept.rows[spot.row].point.choice.platform for spot in plane.spots}
+    return swept.plan.budgets.limits(boards.pop() if len(boards) == 1 else None)
 
 
 def draw(swept: Swept, plane: Plane) -> Any:
@@ -165,7 +172,7 @@ def draw(swept: Swept, plane: Plane) -> Any:
     plots_estimates.bars(axes, swept, plane, shown)
     _scale(axes, plane, shown)
     _step(axes, plane, shown)
-    _budgets(axes, swept.plan.budgets.limits(), plane, shown)
+    _budgets(axes, _limits(swept, plane), plane, shown)
     _numbers(made.figure, axes, named, shown)
     return made.figure
 
@@ -346,7 +353,9 @@ def _notes(swept: Swept, plane: Plane, named: Sequence[Spot], shown: list[Quanti
         lacking = " or ".join(name for name in (plane.x, plane.y) if known[METRICS[name].column].isna().any())
         lines.append(f"Not shown: {number_of(plane.missing)} without a value of {lacking}.")
     for metric, side, quantity in zip((plane.x, plane.y), ("x", "y"), shown, strict=True):
-        limit = swept.plan.budgets.limits().get(metric)
+        limit = _limits(swept, plane).get(metric)
+        if limit is None and metric in swept.plan.budgets.by_platform:
+            lines.append(f"The budget for {pages.short_name(metric)} is another for each board, and no line.")
         if limit is not None and not _near(limit, plane, side):
             lines.append(
                 f"The budget of {_limit(quantity, limit)} for {pages.short_name(metric)} is far outside of the plot."

@@ -24,15 +24,18 @@ from rich.text import Text
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
 from harness.report.progress import Rate, Steps
 from harness.report.tables import console, printable
+from harness.sweep.estimates import Quantity
 from harness.sweep.metrics import ESTIMATES, METRICS
 from harness.sweep.pareto import Goal, Ranking, Standing
 from harness.sweep.plan import Failure, Point, Row
 from harness.sweep.run import ASSUMED_BUILD_SECONDS, OnPoint, Outcome, Outlook
-from harness.sweep.tables import PointRow, point_rows
+from harness.sweep.tables import PointRow, State, point_rows
 
 _PLAIN_EVERY_S = 10.0
 _NOTES = 5
-_STYLES = {"not measured": "bold red", "too large": "yellow", "verdict no": "yellow", "over budget": "yellow"}
+_WIDEST_VALUE = 11
+_STYLES = {"not measured": "bold red", "too large": "yellow", "verdict no": "yellow", "over budget": "yellow",
+           "undecided": "cyan"}  # fmt: skip
 
 
 class PointProgress:
@@ -173,14 +176,17 @@ def closing(outcome: Outcome, seconds: float) -> RenderableType:
     head.append(f"; {outcome.ran} run now, {seconds:.1f} s")
     lines = [head]
     if code == EXIT_NOT_MEASURED:
-        lines.append(Text(f"exit {code}: {states['not measured']} of {_points(len(rows))} could not be measured"))
+        lines += [Text(f"exit {code}: {text}") for text in _open(states, len(rows))]
         hints = dict.fromkeys(
             failure.hint
             for item in rows
             if item.state == "not measured" and (failure := _failure(item)) is not None and failure.hint
         )
         lines += [Text(printable(f"hint: {hint}")) for hint in hints]
-        lines.append(Text("hint: the option --retry runs the stored ones of them again"))
+        if states["not measured"]:
+            lines.append(Text("hint: the option --retry runs the stored ones of them again"))
+        if states["undecided"]:
+            lines.append(Text("hint: a calibration of the board and the build narrows the bounds"))
     elif code == EXIT_VERDICT_NO:
         number = states["verdict no"] + states["too large"]
         lines.append(
@@ -192,19 +198,27 @@ def closing(outcome: Outcome, seconds: float) -> RenderableType:
     return Group(*lines, *_notes(outcome.plan.notes), *([Text(outcome.note, style="dim")] if outcome.note else []))
 
 
+def _open(states: Counter[State], points: int) -> list[str]:
+    """What keeps a sweep from being judged."""
+    found = []
+    if states["not measured"]:
+        found.append(f"{states['not measured']} of {_points(points)} could not be measured")
+    if states["undecided"]:
+        found.append(
+            f"{states['undecided']} of {_points(points)} undecided: a budget lies between the bounds of an estimate"
+        )
+    return found
+
+
 def _failure(item: PointRow) -> Failure | None:
     return item.point.failure if item.row is None else item.row.failure
 
 
 def ranking(shown: Ranking) -> RenderableType:
     """The front, the best point, what each other lost by, and what took no part."""
-    goals = ", ".join(f"{'least' if goal.direction == 'min' else 'most'} {goal.metric}" for goal in shown.goals)
+    goals = ", ".join(f"{'least' if goal.direction == 'min' else 'most'} {_named(goal.metric)}" for goal in shown.goals)
     parts: list[RenderableType] = [Text(f"{shown.plan.name}: {goals}", style="bold")]
-    budget = ", ".join(
-        f"{name} at {'most' if METRICS[name].direction == 'min' else 'least'} {METRICS[name].text(limit)}"
-        for name, limit in shown.plan.budgets.limits().items()
-    )
-    parts.append(Text(f"budgets: {budget or 'each board'}", style="dim"))
+    parts.append(Text(f"budgets: {_budgets(shown) or 'each board'}", style="dim"))
     parts += [
         Text(f"estimated, not measured: {goal.metric} by {' and by '.join(models)}", style="dim")
         for goal in shown.goals
@@ -236,17 +250,35 @@ def ranking(shown: Ranking) -> RenderableType:
     return Group(*parts)
 
 
+def _budgets(shown: Ranking) -> str:
+    budgets = shown.plan.budgets
+    found = [
+        f"{_named(name)} at {'most' if METRICS[name].direction == 'min' else 'least'} {METRICS[name].text(limit)}"
+        for name, limit in budgets.limits().items()
+    ]
+    for name, limits in budgets.by_platform.items():
+        each = ", ".join(f"{METRICS[name].text(limit)} on {platform}" for platform, limit in limits.items())
+        found.append(f"{_named(name)} at most {each}")
+    return ", ".join(found)
+
+
+def _named(metric: str) -> str:
+    """A metric, said to be estimated where it is."""
+    return f"estimated {metric}" if metric in ESTIMATES else metric
+
+
 def _models(shown: Ranking, metric: str) -> list[str]:
     """The models that a metric is estimated by, with what they rest on; none of what is measured."""
     if metric not in ESTIMATES:
         return []
-    rows = (standing.item.estimate for standing in (*shown.front, *shown.beaten))
+    items = (*(standing.item for standing in (*shown.front, *shown.beaten)), *shown.out)
+    rows = (item.estimate for item in items)
     found = (row.of(metric) for row in rows if row is not None)
     return sorted({f"{quantity.model}, {quantity.tier}" for quantity in found if quantity is not None})
 
 
 def _rule(goals: tuple[Goal, ...]) -> str:
-    first, *rest = (goal.metric for goal in goals)
+    first, *rest = (_named(goal.metric) for goal in goals)
     return f"of the front, the best in {first}" + (f"; where equal, in {', then '.join(rest)}" if rest else "")
 
 
@@ -276,15 +308,34 @@ def _standings(axes: _Axes, standings: tuple[Standing, ...], goals: tuple[Goal, 
     for name in axes.names:
         table.add_column(name, overflow="fold", min_width=len(name))
     for goal in goals:
-        table.add_column(goal.metric, justify="right", no_wrap=True)
+        table.add_column(_named(goal.metric), justify="right", min_width=_WIDEST_VALUE)
     table.add_column(lost, overflow="fold")
     for standing in standings:
         table.add_row(
             *axes.of(standing.item),
-            *(METRICS[goal.metric].text(value) for goal, value in zip(goals, standing.values, strict=True)),
+            *(_value(standing.item, goal, value) for goal, value in zip(goals, standing.values, strict=True)),
             Text(printable(standing.lost_by or "-")),
         )
     return table
+
+
+def _value(item: PointRow, goal: Goal, value: float) -> str:
+    """A value; below an estimate, its bounds."""
+    metric = METRICS[goal.metric]
+    text = metric.text(value)
+    found = None if item.estimate is None or metric.source != "estimate" else item.estimate.of(goal.metric)
+    return text if found is None else f"{text}\n{bounds(found)}"
+
+
+def bounds(found: Quantity) -> str:
+    """The bounds of an estimate, three digits each."""
+    if found.low is None:
+        return "no bounds"
+    return f"{_digits(found.low)} to {'?' if found.high is None else _digits(found.high)}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _out(axes: _Axes, items: tuple[PointRow, ...]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 
-from harness import platforms
+from harness import bands, platforms
 from harness.cost import estimate as cost
 from harness.cost import evidence
 from harness.energy import estimate as energy
@@ -31,6 +31,10 @@ class Quantity(Record, frozen=True):
     model: str
     tier: str
     coverage: float
+
+    def against(self, limit: float) -> bands.State:
+        """Whether it keeps a limit, by its bounds."""
+        return bands.against(limit, self.low, self.high)
 
 
 class Estimate(Record, frozen=True):

@@ -14,6 +14,9 @@ from typing import Any
 import msgspec
 
 from harness import cores, inputs, model, platforms, setup, sources, toolchain
+from harness.calibrate import use
+from harness.calibrate.calibration import Family
+from harness.calibrate.use import Given
 from harness.emulators import plugin, renode_find, renode_script
 from harness.errors import BadInputError, HarnessError
 from harness.library import Progress, silent
@@ -52,7 +55,7 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent, by_na
     if make:
         candidates |= _ready(file, [candidates[name] for name in dict.fromkeys(item.model for item in choices)],
                              notes, progress)  # fmt: skip
-    identify = Identify(file.inputs, file.sweep.cycles)
+    identify = Identify(file.inputs, file.sweep.estimates, file.calibrations)
     points: dict[tuple[str, str], Point] = {}
     for choice in choices:
         point = _point(identify, choice, candidates[choice.model])
@@ -73,7 +76,8 @@ def expand(file: File, *, make: bool = False, progress: Progress = silent, by_na
         inputs=tuple(map(str, file.inputs)),
         points=tuple(points.values()),
         notes=tuple(notes),
-        cycles=file.sweep.cycles,
+        cycles=file.sweep.estimates,
+        calibrations=file.calibrations,
     )
     _require_possible(file, plan)
     return plan
@@ -172,15 +176,19 @@ class Identify:
     Args:
         input_paths: a .npy file for each input of every model; none: the deterministic inputs.
         cycles: whether latency and energy are estimated, too.
+        calibrations: what they are estimated by, one for each platform that has one.
 
     Raises:
         MissingToolError: a compiler, or cargo, is not installed.
     """
 
-    def __init__(self, input_paths: Sequence[Path] = (), cycles: bool = False) -> None:
+    def __init__(
+        self, input_paths: Sequence[Path] = (), cycles: bool = False, calibrations: Sequence[Given] = ()
+    ) -> None:
         found = sources.locate()
         self._compiler = toolchain.arm().version
         self._cycles = cycles
+        self._calibrations = {item.platform: item for item in calibrations}
         self._common: dict[str, Any] = {
             "result": SCHEMA,
             "harness": importlib.metadata.version("tflm-harness"),
@@ -208,8 +216,10 @@ class Identify:
         found = self._platform(choice.platform)
         network = self._model(choice.path)
         version = self._emulator(choice.emulator)
+        used = self._family(choice)
         return {
             **self._common,
+            **({} if used is None else {"calibration": use.sha256(used)}),
             "model": network.sha256,
             "input": self._input_sha256(choice.path),
             "platforms": [
@@ -226,6 +236,11 @@ class Identify:
         found = self._platform(choice.platform)
         if choice.fpu and found.fpu is None:
             return Failure(kind="impossible", message=f"{found.name} ({found.core}) has no FPU")
+        try:
+            self._family(choice)
+        except BadInputError as error:
+            hint = error.hint and error.hint.replace("--carry", "carry = true")
+            return Failure(kind="impossible", message=error.message, hint=hint)
         if self._cycles and choice.emulator != "qemu":
             return Failure(
                 kind="impossible",
@@ -233,6 +248,27 @@ class Identify:
                 hint="QEMU alone tells which code was executed",
             )
         return None
+
+    def _family(self, choice: Choice) -> Family | None:
+        """The part of a calibration that a point is estimated by, None without one.
+
+        Raises:
+            BadInputError: the calibration is of another build, and not to be carried.
+        """
+        known = self._calibrations.get(choice.platform)
+        if known is None:
+            return None
+        found = self._platform(choice.platform)
+        build = use.build(
+            choice.platform,
+            choice.kernels,
+            choice.optimisation,
+            setup.uses_fpu(found, choice.fpu),
+            self._compiler,
+            self._common["tflm"],
+            self._common["cmsis_nn"],
+        )
+        return use.family(known, build)
 
     def __call__(self, choice: Choice, facts: ModelFacts) -> Point:
         """The point of a network that is there."""

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 import msgspec
 
 from harness import json_schema, platforms, toml_file
+from harness.calibrate import use
+from harness.calibrate.use import Given
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
 from harness.library import KERNEL_SETS, OPTIMISATIONS
@@ -25,6 +27,7 @@ from harness.zoo.recipe import Recipe
 HYBRID = "hybrid"  # int8 weights with float activations
 TYPES = ("int8", "float32", HYBRID)
 IO_TYPES = ("int8", "float32")
+_ASK = "write cycles = true, or name a calibration, below the sweep's name"
 SCHEMA_HINT = "harness sweep --schema prints what a sweep file may hold"
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -33,6 +36,7 @@ _WILDCARD = re.compile(r"[*?\[]")
 _Some = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 _Limit = Annotated[int, msgspec.Meta(gt=0)]
 _Kib = Annotated[float, msgspec.Meta(gt=0)]
+_Positive = Annotated[float, msgspec.Meta(gt=0)]
 _Value = int | float | str
 _Flags = Annotated[tuple[bool, ...], msgspec.Meta(min_length=1)]
 _Whole = Annotated[tuple[int, ...], msgspec.Meta(min_length=1)]
@@ -111,6 +115,9 @@ class Budgets(_Table, frozen=True):
     """What a point may need at most, besides fitting its board; and the accuracy, 0 to 1, that it must have at least.
 
     ``ram_kib`` is of everything in RAM, stack included. A point whose accuracy is not known does not keep a budget.
+    ``latency_ms`` and ``energy_uj`` of an inference are of estimates: a number for every board, or a table with one for
+    each ({ stm32l496zg = 5 }). They are met where the estimate's upper bound is within them, missed where its lower one
+    is beyond, and undecided else.
     """
 
     instructions: _Limit | None = None
@@ -119,14 +126,27 @@ class Budgets(_Table, frozen=True):
     arena_kib: _Kib | None = None
     stack_kib: _Kib | None = None
     accuracy: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    latency_ms: _Positive | dict[str, _Positive] | None = None
+    energy_uj: _Positive | dict[str, _Positive] | None = None
 
-    def limits(self) -> dict[str, int | float]:
-        """The limit of each metric that has one: a number of instructions, bytes, or the least share that is right."""
-        given = {name: getattr(self, name) for name in self.__struct_fields__ if getattr(self, name) is not None}
-        return {
-            name.removesuffix("_kib"): int(limit * 1024) if name.endswith("_kib") else limit
-            for name, limit in given.items()
-        }
+    def limits(self, platform: str | None = None) -> dict[str, int | float]:
+        """The limit of each metric that has one: a number of instructions, bytes, or the least share that is right;
+        milliseconds and microjoules of that platform, of None only those that all have."""
+        found: dict[str, int | float] = {}
+        for name in self.__struct_fields__:
+            limit = getattr(self, name)
+            if isinstance(limit, dict):
+                limit = limit.get(platform)
+            if limit is not None:
+                metric = re.sub("_(kib|ms|uj)$", "", name)
+                found[metric] = int(limit * 1024) if name.endswith("_kib") else limit
+        return found
+
+    @property
+    def by_platform(self) -> dict[str, dict[str, float]]:
+        """The limits that are not the same for all, by metric and platform."""
+        given = {"latency": self.latency_ms, "energy": self.energy_uj}
+        return {metric: limits for metric, limits in given.items() if isinstance(limits, dict)}
 
 
 class Objective(_Table, frozen=True):
@@ -142,6 +162,9 @@ class Sweep(_Table, frozen=True, kw_only=True):
     ``inputs`` is a .npy file for each input of the models, which all must fit; without, inputs are deterministic.
     Where there is any [[include]], points that match none are left out; then those that match an [[exclude]] are.
     ``cycles`` has latency and energy estimated, too, which takes QEMU; no point of another emulator is possible then.
+    ``calibration`` has them estimated by calibrations: one for each board, a path relative to the sweep file, or the
+    board's name where its calibration is stored. No point of another build is possible then, unless ``carry`` is true:
+    its estimate says so.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$")]
@@ -152,6 +175,8 @@ class Sweep(_Table, frozen=True, kw_only=True):
     )
     time_limit_s: Annotated[float, msgspec.Meta(gt=0)] = DEFAULT_TIME_LIMIT_S
     cycles: bool = False
+    calibration: str | tuple[str, ...] = ()
+    carry: bool = False
     axes: Axes
     networks: tuple[Network, ...] = ()
     inputs: tuple[str, ...] = ()
@@ -159,6 +184,11 @@ class Sweep(_Table, frozen=True, kw_only=True):
     include: tuple[Filter, ...] = ()
     exclude: tuple[Filter, ...] = ()
     budgets: Budgets = Budgets()
+
+    @property
+    def estimates(self) -> bool:
+        """Whether latency and energy are estimated."""
+        return self.cycles or bool(self.calibration)
 
 
 # By their keys, None: the file itself.
@@ -179,7 +209,8 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
 
     ``models`` are (the name as tables show it, the path), each file once. The name is the file's, or its path where two
     files have the same. ``recipes`` are the networks of the zoo, each once. ``inputs`` is a .npy file for each input of
-    the models, empty for the deterministic ones; ``test_set`` those of inputs and labels.
+    the models, empty for the deterministic ones; ``test_set`` those of inputs and labels. ``calibrations`` are those
+    that estimates are by, one for each platform, or none.
     """
 
     path: Path
@@ -189,6 +220,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     recipes: tuple[Recipe, ...]
     inputs: tuple[Path, ...]
     test_set: tuple[Path, Path] | None
+    calibrations: tuple[Given, ...] = ()
 
 
 def load(path: Path) -> File:
@@ -222,6 +254,7 @@ def checked(path: Path, sha256: str, sweep: Sweep) -> File:
         test_set=None
         if data is None
         else (_existing(path, "test_set.inputs", data.inputs), _existing(path, "test_set.labels", data.labels)),
+        calibrations=_calibrations(path, sweep),
     )
 
 
@@ -254,21 +287,55 @@ def _check(path: Path, sweep: Sweep) -> None:
         for index, item in enumerate(getattr(sweep, kind)):
             if all(getattr(item, key) is None for key in item.__struct_fields__):
                 refuse(path, f"{kind}[{index}]", "names no axis, so it matches every point")
-    if sweep.cycles and "qemu" not in axes.emulator:
-        refuse(path, "cycles", f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
-                'QEMU alone tells which code was executed: add "qemu" to emulator')  # fmt: skip
+    if sweep.estimates and "qemu" not in axes.emulator:
+        refuse(path, "cycles" if sweep.cycles else "calibration",
+               f"they cannot be estimated from runs on {', '.join(axes.emulator)}",
+               'QEMU alone tells which code was executed: add "qemu" to emulator')  # fmt: skip
     seen: set[str] = set()
     for index, objective in enumerate(sweep.objectives):
         try:
             metrics.get(objective.metric)
         except BadInputError as error:
             refuse(path, f"objectives[{index}].metric", error.message, error.hint)
-        if objective.metric in metrics.ESTIMATES and not sweep.cycles:
+        if objective.metric in metrics.ESTIMATES and not sweep.estimates:
             refuse(path, f"objectives[{index}].metric", f"{objective.metric} is estimated only where that is asked",
-                    "write cycles = true below the sweep's name")  # fmt: skip
+                    _ASK)  # fmt: skip
         if objective.metric in seen:
             refuse(path, f"objectives[{index}].metric", f"{objective.metric!r} is there twice")
         seen.add(objective.metric)
+    _check_budgets(path, sweep)
+
+
+def _check_budgets(path: Path, sweep: Sweep) -> None:
+    for key in ("latency_ms", "energy_uj"):
+        given = getattr(sweep.budgets, key)
+        if given is not None and not sweep.estimates:
+            refuse(path, f"budgets.{key}", "what it is about is estimated only where that is asked", _ASK)
+        for platform in given if isinstance(given, dict) else ():
+            if platform not in sweep.axes.platforms:
+                refuse(path, f"budgets.{key}", f"{platform!r} is none of the sweep's platforms",
+                        f"one of {', '.join(sweep.axes.platforms)}")  # fmt: skip
+
+
+def _calibrations(path: Path, sweep: Sweep) -> tuple[Given, ...]:
+    """The calibrations that the file names, one for each of its platforms."""
+    names = (sweep.calibration,) if isinstance(sweep.calibration, str) else sweep.calibration
+    if sweep.carry and not names:
+        refuse(path, "carry", "it is about a calibration, and none is named", 'calibration = "BOARD or FILE"')
+    found: dict[str, Given] = {}
+    for name in names:
+        try:
+            known = use.given(name, sweep.carry, path.absolute().parent)
+        except BadInputError as error:
+            refuse(path, "calibration", error.message, error.hint)
+        if known.platform in found:
+            refuse(path, "calibration", f"two calibrations of {known.platform}", "an estimate is by one")
+        found[known.platform] = known
+    lacking = [name for name in sweep.axes.platforms if names and name not in found]
+    if lacking:
+        refuse(path, "calibration", f"none of them is of {', '.join(lacking)}",
+                "name one for each board, or sweep the other boards in a file of their own")  # fmt: skip
+    return tuple(found.values())
 
 
 def axis_values() -> dict[str, tuple[str, ...]]:

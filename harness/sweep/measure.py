@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import cores, library, pipeline, platforms, setup, toolchain
+from harness.calibrate.use import Given
 from harness.emulators import plugin
 from harness.errors import BadInputError, BuildError, HarnessError
 from harness.library import Progress
@@ -20,7 +21,7 @@ from harness.sweep.plan import ROW_SCHEMA, Choice, LayerRow, Point, Row, failure
 
 
 class Task(Record, frozen=True):
-    """A point to measure; ``inputs`` and ``cycles`` are those of the plan."""
+    """A point to measure; ``inputs`` and ``cycles`` are those of the plan, ``calibration`` is its platform's."""
 
     identity: str
     choice: Choice
@@ -28,6 +29,7 @@ class Task(Record, frozen=True):
     command: tuple[str, ...]
     inputs: tuple[str, ...] = ()
     cycles: bool = False
+    calibration: Given | None = None
 
 
 # A library: the compiler's flags for the core, the optimisation level.
@@ -65,6 +67,7 @@ def emulate(task: Task) -> Result:
         emulator=choice.emulator,
         time_limit_s=task.time_limit_s,
         cycles=task.cycles,
+        calibration=task.calibration,
         command=task.command,
     )
 
@@ -90,7 +93,8 @@ def parts(task: Task) -> dict[str, Any]:
             could be used when it was planned.
     """
     try:
-        return expand.Identify([Path(path) for path in task.inputs], task.cycles).parts(task.choice)
+        calibrations = () if task.calibration is None else (task.calibration,)
+        return expand.Identify([Path(path) for path in task.inputs], task.cycles, calibrations).parts(task.choice)
     except BadInputError as error:
         raise HarnessError(
             f"{task.choice.model} or an input is not what it was when the points were planned: {error.message}",

@@ -75,8 +75,9 @@ def of_sweep(name: str, objectives: Sequence[Objective] = ()) -> Ranking:
 def choose(plan: Plan, rows: Sequence[PointRow], objectives: Sequence[Objective]) -> Ranking:
     """Sort the points of a sweep.
 
-    Only a point that is measured, exact, and within its board and every budget takes part. A missing value is none, and
-    keeps a point out. Points of equal values are all on the front, or none is.
+    Only a point that is measured, exact, and within its board and every budget takes part; one whose estimate leaves
+    open whether it keeps a budget does not. A missing value is none, and keeps a point out. Points of equal values are
+    all on the front, or none is.
     """
     goals = tuple(
         Goal(metric=item.metric, direction=item.direction or METRICS[item.metric].direction) for item in objectives

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from harness.calibrate.use import Given
 from harness.errors import EXIT_BAD_INPUT, EXIT_VERDICT_NO, HarnessError
 from harness.records import Record
 from harness.sweep.estimates import Estimate
@@ -93,7 +94,7 @@ class Point(Record, frozen=True):
 
 class Plan(Record, frozen=True):
     """A sweep, expanded. ``inputs`` are paths, one for each input of the models, or none. ``notes`` say what was left
-    out and why. ``cycles``: latency and energy are estimated, too."""
+    out and why. ``cycles``: latency and energy are estimated, too, by ``calibrations`` where there are any."""
 
     schema: str
     name: str
@@ -106,6 +107,7 @@ class Plan(Record, frozen=True):
     points: tuple[Point, ...]
     notes: tuple[str, ...]
     cycles: bool = False
+    calibrations: tuple[Given, ...] = ()
 
 
 class LayerRow(Record, frozen=True):

@@ -74,12 +74,13 @@ class Outcome(Record, frozen=True):
 
     @property
     def exit_code(self) -> int:
-        """3: some points could not be measured; else 1: some do not fit, are not exact or exceed a budget; else 0.
+        """3: some points could not be measured, or keep a budget or not by what is known of their estimates; else 1:
+        some do not fit, are not exact or exceed a budget; else 0.
 
         Combinations that are impossible are no failure of anything.
         """
         states = [row.state for row in tables.point_rows(self.plan, self.rows)]
-        if "not measured" in states:
+        if "not measured" in states or "undecided" in states:
             return EXIT_NOT_MEASURED
         return EXIT_PASS if all(state in ("ok", "impossible") for state in states) else EXIT_VERDICT_NO
 
@@ -171,6 +172,7 @@ def _measure(
     on_point: OnPoint | None,
     command: tuple[str, ...],
 ) -> dict[str, Row]:
+    calibrations = {item.platform: item for item in plan.calibrations}
     by_identity = {point.identity: point for point in todo if point.identity is not None}
     tasks = {
         identity: Task(
@@ -180,6 +182,7 @@ def _measure(
             command=command,
             inputs=plan.inputs,
             cycles=plan.cycles,
+            calibration=calibrations.get(point.choice.platform),
         )
         for identity, point in by_identity.items()
     }

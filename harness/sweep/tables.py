@@ -13,7 +13,7 @@ from harness.errors import MissingToolError
 from harness.records import Record
 from harness.store import safe_cell
 from harness.sweep import points
-from harness.sweep.estimates import ASK, Estimate
+from harness.sweep.estimates import ASK, Estimate, Quantity
 from harness.sweep.metrics import ESTIMATES, METRICS, Measured
 from harness.sweep.plan import LayerRow, Plan, Point, Row
 from harness.zoo.recipe import Recipe
@@ -21,9 +21,10 @@ from harness.zoo.spec import text
 
 EXTRA_HINT = "pip install 'tflm-harness[sweep]'"
 
-# "ok": measured, exact, fits its board and every budget. "verdict no": does not fit, or is not exact. "not run": the
-# sweep was interrupted before.
-State = Literal["ok", "over budget", "verdict no", "too large", "impossible", "not measured", "not run"]
+# "ok": measured, exact, fits its board and every budget. "undecided": so do all but budgets of estimates, whose bounds
+# leave open whether they are kept. "verdict no": does not fit, or is not exact. "not run": the sweep was interrupted
+# before.
+State = Literal["ok", "undecided", "over budget", "verdict no", "too large", "impossible", "not measured", "not run"]
 Cell = str | int | float | bool | None
 Kind = Literal["text", "integer", "real", "truth"]
 
@@ -36,13 +37,17 @@ class Column(NamedTuple):
 
 
 class PointRow(Record, frozen=True):
-    """A point with what became of it. ``over`` has, for each budget that is not kept, by how much; None: unknown."""
+    """A point with what became of it. ``over`` has, for each budget that is not kept, by how much; None: unknown.
+
+    ``undecided`` names the budgets of estimates that may be kept or not.
+    """
 
     point: Point
     row: Row | None
     state: State
     reason: str | None
     over: dict[str, float | None]
+    undecided: tuple[str, ...] = ()
 
     @property
     def measured(self) -> Measured | None:
@@ -163,20 +168,38 @@ def _point_row(plan: Plan, point: Point, row: Row | None) -> PointRow:
     if row is None or row.measured is None:
         return PointRow(point=point, row=row, state="not run", reason="the sweep was interrupted before", over={})
     over: dict[str, float | None] = {}
-    for metric, limit in plan.budgets.limits().items():
-        amount = _value(point, row, metric)
+    undecided = []
+    limits = plan.budgets.limits(point.choice.platform)
+    for metric, limit in limits.items():
+        amount, quantity = _value(point, row, metric), _quantity(row, metric)
         excess = None if amount is None else METRICS[metric].beyond(amount, limit)
-        if excess is None or excess > 0:
+        decided = None if quantity is None else quantity.against(limit)
+        if decided == "undecided":
+            undecided.append(metric)
+        elif excess is None or decided == "missed" or (decided is None and excess > 0):
             over[metric] = excess
-    reasons = [*row.reasons, *(_excess(plan, point, metric, excess) for metric, excess in over.items())]
-    state: State = "verdict no" if not row.passed else "over budget" if over else "ok"
-    return PointRow(point=point, row=row, state=state, reason="; ".join(reasons) or None, over=over)
+    reasons = [
+        *row.reasons,
+        *(_excess(point, row, metric, limits[metric], excess) for metric, excess in over.items()),
+        *(_band(row, metric, limits[metric]) for metric in undecided),
+    ]
+    state: State = "verdict no" if not row.passed else "over budget" if over else "undecided" if undecided else "ok"
+    return PointRow(
+        point=point, row=row, state=state, reason="; ".join(reasons) or None, over=over, undecided=tuple(undecided)
+    )
+
+
+def _quantity(row: Row | None, metric: str) -> Quantity | None:
+    """The estimate of a metric, None where it is none, or was not estimated."""
+    if row is None or row.estimate is None or METRICS[metric].source != "estimate":
+        return None
+    return row.estimate.of(metric)
 
 
 def _value(point: Point, row: Row | None, metric: str) -> int | float | None:
     rule = METRICS[metric]
     if rule.source == "estimate":
-        quantity = None if row is None or row.estimate is None else row.estimate.of(metric)
+        quantity = _quantity(row, metric)
         return None if quantity is None else quantity.value
     source = (point.facts and point.facts.model) if rule.source == "model" else (row and row.measured)
     found: int | float | None = None if source is None else getattr(source, metric)
@@ -187,11 +210,26 @@ def _without_accuracy(point: Point) -> str:
     return "its weights are random" if _kind(point)[1] == "random" else "there is no test set for it"
 
 
-def _excess(plan: Plan, point: Point, metric: str, excess: float | None) -> str:
-    limit, rule = plan.budgets.limits()[metric], METRICS[metric]
+def _band(row: Row, metric: str, limit: float) -> str:
+    """An estimate beside its budget."""
+    found, rule = _quantity(row, metric), METRICS[metric]
+    assert found is not None, "it was held against the budget"
+    if found.low is None:
+        bounds = "without bounds"
+    else:
+        bounds = f"{rule.text(found.low)} to {'any' if found.high is None else rule.text(found.high)}"
+    state = found.against(limit)
+    return f"estimated {metric} {rule.text(found.value)} ({bounds}), budget {rule.text(limit)}: {state}"
+
+
+def _excess(point: Point, row: Row, metric: str, limit: float, excess: float | None) -> str:
+    rule = METRICS[metric]
     if excess is None:
-        why = f": {_without_accuracy(point)}" if metric == "accuracy" else ""
+        why = _without_accuracy(point) if metric == "accuracy" else row.estimate and row.estimate.without_energy
+        why = f": {why}" if why else ""
         return f"no value for {metric}, which has a budget{why}"
+    if rule.source == "estimate":
+        return _band(row, metric, limit)
     amount, side = rule.change(excess).removeprefix("+"), "over" if rule.direction == "min" else "under"
     return f"{metric} {side} the budget by {amount}" + ("" if rule.unit == "%" else f" ({excess / limit:.1%})")
 
