@@ -42,6 +42,7 @@ from harness.result import (
 from harness.setup import Setup
 from harness.sources import TFLM_VINTAGE
 from harness.store import ARTIFACTS, EMULATOR_LOG, FUNCTIONS_CSV
+from harness.user_library import reference as library_reference
 from harness.wire import Console
 
 _TEST_INPUT = ".test_input"
@@ -54,7 +55,7 @@ class Measured(Record, frozen=True):
     setup: Setup
     machine: Platform
     libraries: Library
-    host: Library
+    host: Library | None
     inputs: Inputs
     arena_bytes: int
     arena_used_bytes: int
@@ -63,6 +64,7 @@ class Measured(Record, frozen=True):
     console: Console
     reference: Reference
     difference: Difference | None
+    scale: float | None = None
 
 
 class _Segments(Record, frozen=True):
@@ -112,7 +114,7 @@ def result(measured: Measured) -> Result:
         emulator=measured.trace.emulator.name,
         kernels=options.kernels,
         optimisation=options.optimisation,
-        tflm=TFLM_VINTAGE,
+        tflm=TFLM_VINTAGE if setup.tflm is None else setup.tflm.text,
         counts=CountsPart(
             total=invocation.instructions,
             overhead=overhead.instructions,
@@ -139,6 +141,7 @@ def result(measured: Measured) -> Result:
             emulator_log=None if measured.trace.log is None else EMULATOR_LOG,
         ),
         estimate=_estimate(measured, segments) if options.estimates else None,
+        library=None if setup.tflm is None else setup.tflm.part,
     )
     return made if setup.calibration is None else _calibrated(made, setup, setup.calibration)
 
@@ -259,14 +262,17 @@ def _check(measured: Measured) -> CheckPart:
         input=measured.inputs.origin,
         input_sha256=measured.inputs.sha256,
         outputs=tuple(output.hex() for output in console.outputs),
+        reference=None
+        if measured.setup.tflm is None
+        else library_reference.part(reference, measured.host, measured.difference, measured.scale),
     )
 
 
-def difference(model: Model, index: int, device: bytes, host: bytes) -> Difference:
-    """How the outputs of one operator differ between device and host build."""
+def difference(model: Model, index: int, device: bytes, host: bytes, name: str = "host build") -> Difference:
+    """How the outputs of one operator differ between the device and the reference of that name."""
     operator = model.operators[index]
     first = model.tensors[operator.outputs[0]]
-    return _difference(index, operator.op, first.name, first.type, device, host, "host build")
+    return _difference(index, operator.op, first.name, first.type, device, host, name)
 
 
 def _output_difference(model: Model, device: tuple[bytes, ...], second: tuple[bytes, ...]) -> Difference | None:
@@ -314,7 +320,7 @@ def _identity(measured: Measured) -> Identity:
         emulator_version=trace.emulator.version,
         machine_description_sha256=trace.emulator.description_sha256,
         counter=trace.emulator.counter,
-        host_compiler=measured.host.compiler,
+        host_compiler="none" if measured.host is None else measured.host.compiler,
         tflite_micro=measured.reference.tflite_micro_version,
         harness_version=importlib.metadata.version("tflm-harness"),
         git_commit=commit,
@@ -357,7 +363,8 @@ def _verdict(measured: Measured, memory: MemoryPart, check: CheckPart) -> Verdic
             f"does not fit {board}: needs {kib(memory.ram + memory.stack)} of {kib(memory.ram_budget)} RAM "
             f"({kib(memory.arena)} of it arena)"
         )
-    if not (check.output_exact and check.layers_exact):
+    releases_differ = check.reference is not None and check.reference.rounding
+    if not (check.output_exact and check.layers_exact) and not releases_differ:
         reasons.append(describe_difference(check))
     return Verdict(passed=not reasons, reasons=tuple(reasons))
 

@@ -165,21 +165,33 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
     command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
     command += ["-Wl,--start-group"]
     command += [library.application / f"lib{name}.a" for name in ("app", "target", f"uart-{spec.machine.uart.kind}")]
-    command += [library.application / f"libkernels-{spec.kernels}.a", library.runtime / "libtflm.a"]
-    command += [library.runtime / "libcmsis-nn.a"] if spec.kernels == "cmsis-nn" else []
+    if library.archives:  # the table of the operators is one, whatever kernels stand behind it
+        command += [library.application / "libkernels-reference.a", *library.archives]
+    else:
+        command += [library.application / f"libkernels-{spec.kernels}.a", library.runtime / "libtflm.a"]
+        command += [library.runtime / "libcmsis-nn.a"] if spec.kernels == "cmsis-nn" else []
     command += ["-lc", "-lm", "-lgcc", "-Wl,--end-group", "-o", "firmware.elf"]
     linked = process.run(command, cwd=work, time_limit_s=120)
     if linked.returncode != 0:
-        raise _failure(linked.stderr)
+        raise _failure(linked.stderr, library)
     return work / "firmware.elf"
 
 
-def _failure(stderr: str) -> BuildError:
+def _failure(stderr: str, library: Library) -> BuildError | BadInputError:
     overflow = re.search(r"region `(FLASH|RAM|VECTORS)' overflowed by (\d+) bytes", stderr)
     if overflow:
         return ImageError(overflow[1], int(overflow[2]))
     if "No space left on device" in stderr:
         return BuildError("linking failed: the disk is full", cache.ROOM_HINT)
+    wanted = list(dict.fromkeys(re.findall(r"undefined reference to `([^']+)'", stderr)))
+    if library.archives and wanted:
+        more = f" and {len(wanted) - 3} more" if len(wanted) > 3 else ""
+        return BadInputError(
+            f"the library and its headers do not belong together, or an archive is missing: it lacks "
+            f"{', '.join(wanted[:3])}{more}",
+            "give the include folders of the sources that it was built of, and with --tflm-lib every archive",
+            detail=stderr.strip(),
+        )
     errors = [line for line in stderr.splitlines() if "error" in line or "undefined" in line]
     return BuildError("linking the firmware failed" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
 

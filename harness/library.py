@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import msgspec
@@ -29,12 +30,18 @@ FIXED_FLAGS = ("-funsigned-char", "-ffp-contract=off", "-DNDEBUG")
 # Called with what is being done, and how far it is (steps done, steps in all) where that is known.
 Progress = Callable[[str, int | None, int | None], None]
 
+# Folders of firmware/ that the application is built of.
+APPLICATION = ("cmake", "app", "hal", "kernels", "targets")
+
 _BUILD_LIMIT_S = 1200.0
-_HOST_OPTIMISATION = "-O2"
+HOST_OPTIMISATION = "-O2"
 
 
 class Library(Record, frozen=True):
-    """What images are linked from: the folders of both parts, and a key that stands for everything they depend on."""
+    """What images are linked from: the folders of both parts, and a key that stands for everything they depend on.
+
+    ``archives`` are those of a user's TFLM, which take the place of what is in ``runtime``; empty: the packaged one.
+    """
 
     runtime: Path
     application: Path
@@ -44,6 +51,7 @@ class Library(Record, frozen=True):
     compiler: str
     tflm: str
     cmsis_nn: str
+    archives: tuple[Path, ...] = ()
 
 
 def silent(_what: str, _done: int | None, _total: int | None) -> None:
@@ -64,20 +72,24 @@ def for_core(
     Raises:
         MissingToolError, BuildError: see the message.
     """
-    arguments = [
-        f"-DCMAKE_TOOLCHAIN_FILE={data_folder('firmware') / 'cmake' / 'arm-none-eabi.cmake'}",
-        f"-DHARNESS_TOOLCHAIN_PREFIX={arm.gcc.removesuffix('gcc')}",
-        f"-DHARNESS_ARCH={';'.join(arch)}",
-    ]
     return _library(
         f"TFLM for {arch[0].removeprefix('-mcpu=')} {optimisation}",
-        arguments,
+        arm_arguments(arch, arm),
         arch,
         optimisation,
         arm.version,
         progress,
         lambda: toolchain.check(arm, arch),
     )
+
+
+def arm_arguments(arch: tuple[str, ...], arm: toolchain.Toolchain) -> list[str]:
+    """What CMake is to be told for a core."""
+    return [
+        f"-DCMAKE_TOOLCHAIN_FILE={data_folder('firmware') / 'cmake' / 'arm-none-eabi.cmake'}",
+        f"-DHARNESS_TOOLCHAIN_PREFIX={arm.gcc.removesuffix('gcc')}",
+        f"-DHARNESS_ARCH={';'.join(arch)}",
+    ]
 
 
 def for_host(progress: Progress = silent) -> Library:
@@ -87,7 +99,7 @@ def for_host(progress: Progress = silent) -> Library:
         "the host reference",
         [f"-DCMAKE_CXX_COMPILER={compiler.gxx}"],
         (),
-        _HOST_OPTIMISATION,
+        HOST_OPTIMISATION,
         compiler.version,
         progress,
     )
@@ -104,7 +116,7 @@ def is_built(arch: tuple[str, ...], optimisation: str, arm: toolchain.Toolchain)
 
 def host_is_built() -> bool:
     """Whether ``for_host`` has nothing to build. Errors are those of ``is_built``."""
-    return _is_built((), _HOST_OPTIMISATION, toolchain.host().version)
+    return _is_built((), HOST_OPTIMISATION, toolchain.host().version)
 
 
 def _is_built(arch: tuple[str, ...], optimisation: str, compiler: str) -> bool:
@@ -125,14 +137,19 @@ def _library(
     runtime, application = _folders(found, arch, optimisation, compiler)
     if not (runtime.is_dir() and application.is_dir()):
         check()
-    arguments = [*arguments, f"-DHARNESS_OPT={optimisation}"]
-    _part(title, runtime, found, [*arguments, "-DHARNESS_PART=runtime"], progress)
-    _part(
+    trees = [f"-DTFLM_DIR={found.tflm}", f"-DCMSIS_NN_DIR={found.cmsis_nn}"]
+    arguments = [*arguments, *trees, f"-DHARNESS_OPT={optimisation}"]
+
+    def check_sources() -> None:
+        sources.check_cmsis_nn(found.cmsis_nn)
+
+    part(title, runtime, [*arguments, "-DHARNESS_PART=runtime"], progress, check_sources)
+    part(
         f"the application of {title}",
         application,
-        found,
         [*arguments, "-DHARNESS_PART=application", f"-DHARNESS_RUNTIME_DIR={runtime}"],
         progress,
+        check_sources,
     )
     return Library(
         runtime=runtime,
@@ -157,25 +174,42 @@ def _folders(found: sources.Sources, arch: tuple[str, ...], optimisation: str, c
     }
 
     def folder(*parts: str) -> Path:
-        identity = {**common, "firmware": _sha256(*parts)}
-        return cache_folder() / "libraries" / hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
+        return folder_of({**common, "firmware": firmware_sha256(*parts)})
 
-    return folder("cmake"), folder("cmake", "app", "hal", "kernels", "targets")
+    return folder("cmake"), folder(*APPLICATION)
 
 
-def _part(title: str, folder: Path, found: sources.Sources, arguments: list[str], progress: Progress) -> None:
-    """Build one part where it is not there yet. A second run that wants it waits for the first."""
+def folder_of(identity: dict[str, Any]) -> Path:
+    """Where the part of a library is kept that this decides, built or not."""
+    return cache_folder() / "libraries" / hashlib.sha256(msgspec.json.encode(identity)).hexdigest()[:24]
+
+
+def part(
+    title: str, folder: Path, arguments: list[str], progress: Progress, check: Callable[[], None] = lambda: None
+) -> None:
+    """Build one part where it is not there yet, after ``check``. A second run that wants it waits for the first.
+
+    Args:
+        title: what is built, for messages.
+        folder: one of ``folder_of``, into which its products go.
+        arguments: for CMake, after source and build folder.
+        progress: told about each step.
+        check: raises where the sources are not what they should be.
+
+    Raises:
+        BuildError, MissingToolError: it cannot be built.
+    """
     if folder.is_dir():
         return
     with cache.writing():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(f"{folder}.lock"):
             if not folder.is_dir():
-                sources.check_cmsis_nn(found.cmsis_nn)
-                _build(title, folder, found, arguments, progress)
+                check()
+                _build(title, folder, arguments, progress)
 
 
-def _sha256(*folders: str) -> str:
+def firmware_sha256(*folders: str) -> str:
     """Of the CMake project and the named folders of firmware/."""
     root = data_folder("firmware")
     digest = hashlib.sha256((root / "CMakeLists.txt").read_bytes())
@@ -184,7 +218,7 @@ def _sha256(*folders: str) -> str:
     return digest.hexdigest()
 
 
-def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str], progress: Progress) -> None:
+def _build(title: str, folder: Path, arguments: list[str], progress: Progress) -> None:
     """Configure and build in a temporary folder; move what was built into place as the last, atomic step."""
     progress(f"configuring {title}", None, None)
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
@@ -194,7 +228,7 @@ def _build(title: str, folder: Path, found: sources.Sources, arguments: list[str
             [
                 *(_program("cmake"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"),
                 *("-S", data_folder("firmware"), "-B", work / "build"),
-                *(f"-DTFLM_DIR={found.tflm}", f"-DCMSIS_NN_DIR={found.cmsis_nn}", *arguments),
+                *arguments,
             ],
             time_limit_s=_BUILD_LIMIT_S,
         )

@@ -24,7 +24,7 @@ from harness.model_schema import (
     builtin_name,
 )
 from harness.operators_node import TYPE_HINTS, Node, elements, named, text
-from harness.records import Model, Operator, Tensor
+from harness.records import Model, Operator, Record, Tensor
 
 # Larger than any microcontroller's memory; the flatbuffer's own limit is 2 GiB.
 MAX_BYTES = 64 * 1024 * 1024
@@ -37,11 +37,27 @@ _ZERO_POINTS = {"int8": (-128, 127), "int16": (-(2**15), 2**15 - 1)}
 _INT32 = (-(2**31), 2**31 - 1)
 
 
-def load(path: Path) -> Model:
+class Runtime(Record, frozen=True):
+    """The TFLM that is to run a model: its name in messages, and the builtins that it has.
+
+    ``checks``: whether its kernels check their nodes themselves, as those of later releases do; those of July 2020 do
+    not, so that each node is checked here.
+    """
+
+    name: str
+    operators: frozenset[str]
+    checks: bool
+
+
+PACKAGED = Runtime(name="TFLM July 2020", operators=frozenset(operators.CATALOGUE), checks=False)
+
+
+def load(path: Path, runtime: Runtime = PACKAGED) -> Model:
     """Read and check a .tflite file.
 
     What passes can be given to TFLM of July 2020, which verifies nothing: everything it reaches lies inside the file,
-    aligned; no kernel leaves its tensors; and each operator is one that it and the own kernels compute exactly.
+    aligned; no kernel leaves its tensors; and each operator is one that it and the own kernels compute exactly. Of a
+    later release the operators must be there, and the file is checked as much; the nodes it checks itself.
 
     Raises:
         BadInputError: the file cannot be read, is damaged, or holds what this TFLM cannot run exactly.
@@ -49,7 +65,7 @@ def load(path: Path) -> Model:
     data = _read(path)
     try:
         decoded = flatbuffer.decode(data, MODEL)
-        return _model(path, data, decoded)
+        return _model(path, data, decoded, runtime)
     except flatbuffer.MalformedError as error:
         raise BadInputError(f"{path}: {error}", _DAMAGED) from None
     except BadInputError as error:
@@ -76,7 +92,7 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _model(path: Path, data: bytes, decoded: Decoded) -> Model:
+def _model(path: Path, data: bytes, decoded: Decoded, runtime: Runtime) -> Model:
     if decoded["version"] != SCHEMA_VERSION:
         raise BadInputError(f"schema version {decoded['version']}, this TFLM reads version {SCHEMA_VERSION}")
     subgraphs = _required(decoded, "subgraphs", "Model")
@@ -92,17 +108,21 @@ def _model(path: Path, data: bytes, decoded: Decoded) -> Model:
 
     stored = _required(subgraph, "operators", "SubGraph")
     names = [_builtin(index, operator, codes) for index, operator in enumerate(stored)]
-    _check_supported(names)
+    _check_supported(names, runtime)
     _check_buffers(buffers, len(data))
     blobs = [_blob(index, tensor, buffers) for index, tensor in enumerate(_required(subgraph, "tensors", "SubGraph"))]
     tensors = tuple(
-        _tensor(index, tensor, blob, data)
+        _tensor(index, tensor, blob, data, runtime)
         for index, (tensor, blob) in enumerate(zip(subgraph["tensors"], blobs, strict=True))
     )
     inputs = _required(subgraph, "inputs", "SubGraph")
     outputs = _required(subgraph, "outputs", "SubGraph")
     model_graph.check(
-        tensors, inputs, outputs, [(n, o["inputs"], o["outputs"]) for n, o in zip(names, stored, strict=True)]
+        tensors,
+        inputs,
+        outputs,
+        [(n, o["inputs"], o["outputs"]) for n, o in zip(names, stored, strict=True)],
+        unread=runtime.checks,
     )
 
     def content(tensor: Tensor) -> bytes:
@@ -117,7 +137,7 @@ def _model(path: Path, data: bytes, decoded: Decoded) -> Model:
         description=_printable(decoded["description"]),
         tensors=tensors,
         operators=tuple(
-            _operator(index, name, operator, codes[operator["opcode_index"]]["version"], tensors, content)
+            _operator(index, name, operator, codes[operator["opcode_index"]]["version"], tensors, content, runtime)
             for index, (name, operator) in enumerate(zip(names, stored, strict=True))
         ),
         inputs=inputs,
@@ -162,15 +182,20 @@ def _builtin(index: int, operator: Decoded, codes: tuple[Decoded, ...]) -> str:
     return name
 
 
-def _check_supported(names: list[str]) -> None:
-    """Refuse builtins that the catalogue lacks, naming the first operator of each."""
-    missing = {name: index for index, name in reversed(list(enumerate(names))) if name not in operators.CATALOGUE}
+def _check_supported(names: list[str], runtime: Runtime) -> None:
+    """Refuse builtins that the TFLM lacks, naming the first operator of each."""
+    missing = {name: index for index, name in reversed(list(enumerate(names))) if name not in runtime.operators}
     if missing:
         named = [f"{index} ({name})" for name, index in sorted(missing.items(), key=lambda item: item[1])]
         more = f" and {len(named) - 5} more" if len(named) > 5 else ""
         which = "operator " + named[0] + " is" if len(named) == 1 else f"operators {', '.join(named[:5])}{more} are"
         first = names[min(missing.values())]
-        raise BadInputError(f"{which} not supported by TFLM July 2020", operators.unsupported_hint(first))
+        if runtime is PACKAGED:
+            raise BadInputError(f"{which} not supported by TFLM July 2020", operators.unsupported_hint(first))
+        raise BadInputError(
+            f"{which} not in {runtime.name}",
+            f"build the library with the kernel tflite::Register_{first}, or convert the network without it",
+        )
 
 
 def _check_buffers(buffers: tuple[Decoded, ...], size: int) -> None:
@@ -192,12 +217,12 @@ def _blob(index: int, tensor: Decoded, buffers: tuple[Decoded, ...]) -> Blob | N
     return blob if blob is not None and blob.size else None
 
 
-def _tensor(index: int, tensor: Decoded, blob: Blob | None, data: bytes) -> Tensor:
+def _tensor(index: int, tensor: Decoded, blob: Blob | None, data: bytes, runtime: Runtime) -> Tensor:
     name = named(index, _printable(tensor["name"]))
     element = ELEMENT_TYPES.get(tensor["type"])
     if element is None:
         raise BadInputError(f"{name}: element type {tensor['type']} is unknown", _DAMAGED)
-    if element.size is None or element.name == "uint8":
+    if element.size is None or (element.name == "uint8" and not runtime.checks):
         raise BadInputError(f"{name}: {element.name} tensors are not supported", TYPE_HINTS.get(element.name))
     if tensor["sparsity"] is not None:
         raise BadInputError(f"{name}: sparse tensors are not supported by TFLM July 2020", "convert it dense")
@@ -261,7 +286,13 @@ def _quantization(
 
 
 def _operator(
-    index: int, name: str, stored: Decoded, version: int, tensors: tuple[Tensor, ...], content: Any
+    index: int,
+    name: str,
+    stored: Decoded,
+    version: int,
+    tensors: tuple[Tensor, ...],
+    content: Any,
+    runtime: Runtime,
 ) -> Operator:
     tag, table = stored["options"]
     options = None if table is None else _options(f"operator {index} ({name})", table)
@@ -282,7 +313,7 @@ def _operator(
         inputs=stored["inputs"],
         outputs=stored["outputs"],
         options=options or {},
-        macs=operators.check(node, named),
+        macs=operators.macs(node) if runtime.checks else operators.check(node, named),
     )
 
 

@@ -16,9 +16,13 @@ _NO_READER = "leave out what nobody uses: TFLM of July 2020 has no lifetime for 
 
 
 def check(
-    tensors: tuple[Tensor, ...], inputs: Sequence[int], outputs: Sequence[int], operators: Sequence[Edges]
+    tensors: tuple[Tensor, ...],
+    inputs: Sequence[int],
+    outputs: Sequence[int],
+    operators: Sequence[Edges],
+    unread: bool = False,
 ) -> None:
-    """Check that each tensor is written once, before it is read, and that somebody reads it.
+    """Check that each tensor is written once, before it is read, and that somebody reads it, but for ``unread``.
 
     Args:
         tensors: all tensors; ``inputs`` and ``outputs`` are indices of the model's own.
@@ -69,7 +73,7 @@ def check(
     for tensor in tensors:
         if tensor.is_constant and tensor.is_variable:
             raise BadInputError(f"{label(tensor)} is constant and variable at once", _DAMAGED)
-        if tensor.index not in read and not tensor.is_constant and not tensor.is_variable:
+        if not unread and tensor.index not in read and not tensor.is_constant and not tensor.is_variable:
             writer = written.get(tensor.index)
             origin = f"comes from {writer}" if writer else "comes from nowhere"
             raise BadInputError(f"{label(tensor)} {origin} and nobody reads it (invalid lifetime)", _NO_READER)

@@ -17,14 +17,17 @@ from harness.inputs import Inputs
 from harness.library import Library, Progress, silent
 from harness.records import Job, Machine, Platform, Record, Trace, Watch
 from harness.result import Difference, Result
-from harness.setup import DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
+from harness.setup import DEFAULT_KERNELS, DEFAULT_TIME_LIMIT_S, Options, Setup, prepare
+from harness.user_library import build, fits
+from harness.user_library import reference as library_reference
+from harness.user_library.found import Brought, UserLibrary
 
 
 def run(
     model_path: str | Path,
     platform: str,
     *,
-    kernels: str = "reference",
+    kernels: str | None = None,
     optimisation: str = "-O2",
     fpu: bool | None = None,
     input_paths: Sequence[str | Path] = (),
@@ -34,6 +37,7 @@ def run(
     cycles: bool = False,
     calibration: str | Path | Given | None = None,
     carry: bool = False,
+    tflm: Brought | None = None,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
 ) -> Result:
@@ -42,7 +46,7 @@ def run(
     Args:
         model_path: a .tflite file.
         platform: a name that ``harness platforms`` lists.
-        kernels: "reference" or "cmsis-nn".
+        kernels: "reference" or "cmsis-nn"; None: the reference kernels, or those that the user's TFLM holds.
         optimisation: "-Os", "-O2", "-O3" or "-Ofast".
         fpu: False builds floating point in software; None takes what the platform has.
         input_paths: one .npy file per model input; none takes a stated deterministic input.
@@ -52,6 +56,7 @@ def run(
         cycles: whether to estimate the board's cycles and latency, too; QEMU alone tells what that takes.
         calibration: estimate by this one: a file of ``harness calibrate``, or a board whose calibration is stored.
         carry: use it also for a build with another compiler, library, kernel set or flags; the estimate then says so.
+        tflm: a TFLM that the user brings, in place of the packaged one.
         progress: told what is being done.
         command: what to record as the command that asked for the run.
 
@@ -65,7 +70,8 @@ def run(
         HarnessError: a tool is missing, a build failed, the emulator or the firmware died (3).
     """
     options = Options(
-        kernels=kernels,
+        kernels=kernels or DEFAULT_KERNELS,
+        tflm=_saying(tflm, kernels),
         optimisation=optimisation,
         fpu=fpu,
         emulator=emulator,
@@ -85,11 +91,12 @@ def run_on_both(
     model_path: str | Path,
     platform: str,
     *,
-    kernels: str = "reference",
+    kernels: str | None = None,
     optimisation: str = "-O2",
     fpu: bool | None = None,
     input_paths: Sequence[str | Path] = (),
     time_limit_s: float = DEFAULT_TIME_LIMIT_S,
+    tflm: Brought | None = None,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
 ) -> tuple[Result, Result]:
@@ -103,7 +110,14 @@ def run_on_both(
     Raises:
         EmulationError: the counts of a segment differ; both results are stored nevertheless.
     """
-    options = Options(kernels=kernels, optimisation=optimisation, fpu=fpu, emulator="qemu", time_limit_s=time_limit_s)
+    options = Options(
+        kernels=kernels or DEFAULT_KERNELS,
+        tflm=_saying(tflm, kernels),
+        optimisation=optimisation,
+        fpu=fpu,
+        emulator="qemu",
+        time_limit_s=time_limit_s,
+    )
     prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
     progress("sizing the arena", None, None)
     machine, arena = fit(prepared.setup, prepared.libraries, prepared.data)
@@ -113,6 +127,11 @@ def run_on_both(
     )
     _compare(first, second)
     return first, second
+
+
+def _saying(tflm: Brought | None, kernels: str | None) -> Brought | None:
+    """The user's TFLM, with the kernels that it is said to hold."""
+    return None if tflm is None else msgspec.structs.replace(tflm, kernels=kernels or tflm.kernels)
 
 
 def _compare(first: Result, second: Result) -> None:
@@ -137,16 +156,27 @@ class _Prepared(Record, frozen=True):
     setup: Setup
     data: Inputs
     libraries: Library
-    host: Library
+    host: Library | None
     golden: reference.Reference
 
 
 def _prepare(setup: Setup, input_paths: Sequence[str | Path], progress: Progress) -> _Prepared:
     data = inputs.of(setup.model, [Path(path) for path in input_paths])
+    if setup.tflm is not None:
+        return _prepare_brought(setup, setup.tflm, data, progress)
     libraries = library.for_core(setup.arch, setup.options.optimisation, setup.arm, progress)
     host = library.for_host(progress)
     progress("computing the reference on the host", None, None)
     golden = reference.compute(setup.model, data, host, setup.fpu)
+    return _Prepared(setup=setup, data=data, libraries=libraries, host=host, golden=golden)
+
+
+def _prepare_brought(setup: Setup, found: UserLibrary, data: Inputs, progress: Progress) -> _Prepared:
+    """The same with the user's TFLM. Their build for this host gives the reference, without one tflite-micro."""
+    host = build.for_host(fits.read_host(found.brought), progress) if found.brought.host else None
+    libraries = build.for_core(found, setup.arch, setup.options.optimisation, setup.arm, progress)
+    progress("computing the reference on the host", None, None)
+    golden = library_reference.compute(setup.model, data, host, setup.fpu)
     return _Prepared(setup=setup, data=data, libraries=libraries, host=host, golden=golden)
 
 
@@ -157,10 +187,10 @@ def _measure(
     data, libraries, golden = prepared.data, prepared.libraries, prepared.golden
     progress(f"running on {machine.name} ({setup.options.emulator})", None, None)
     elf, trace, console = execute(setup, libraries, data, machine.machine, arena.needed)
-    difference = None
+    difference, scale = None, None
     if console.crcs != golden.crcs or console.outputs != golden.outputs:
         progress("looking for the first difference", None, None)
-        difference = _first_difference(setup, prepared, machine, arena.needed, console)
+        difference, scale = _first_difference(setup, prepared, machine, arena.needed, console)
     result = assemble.result(
         assemble.Measured(
             setup=setup,
@@ -175,6 +205,7 @@ def _measure(
             console=console,
             reference=golden,
             difference=difference,
+            scale=scale,
         )
     )
     return store.save(result, elf.path, trace.uart, command, trace.log)
@@ -334,14 +365,21 @@ def _require_success(setup: Setup, console: wire.Console) -> None:
 
 def _first_difference(
     setup: Setup, prepared: _Prepared, machine: Platform, arena_bytes: int, console: wire.Console
-) -> Difference | None:
-    """Run device and host once more, printing the outputs of the first operator whose CRC differs."""
-    golden = prepared.golden
+) -> tuple[Difference | None, float | None]:
+    """Run device and host once more, printing the outputs of the first operator whose CRC differs.
+
+    Returns:
+        The difference, and the largest magnitude of real numbers there, None of integers.
+    """
+    golden, model = prepared.golden, setup.model
     for index, (mine, theirs) in enumerate(zip(console.crcs, golden.crcs, strict=False)):
         if mine != theirs:
             _, _, device = execute(
                 setup, prepared.libraries, prepared.data, machine.machine, arena_bytes, dump_node=index
             )
-            native = reference.run_host(setup.model, prepared.data, prepared.host, golden.expf, dump_node=index)
-            return assemble.difference(setup.model, index, device.dumps[index], native.dumps[index])
-    return None
+            expected = library_reference.layer(model, prepared.data, prepared.host, golden.expf, index)
+            name = library_reference.TFLITE_MICRO if prepared.host is None else "host build"
+            found = assemble.difference(model, index, device.dumps[index], expected, name)
+            kind = model.tensors[model.operators[index].outputs[0]].type
+            return found, library_reference.largest(kind, expected)
+    return None, None

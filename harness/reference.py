@@ -159,6 +159,38 @@ for index, path in enumerate(rest):
 """
 _ARENA_BYTES = 64 << 20
 
+# The same, keeping every tensor, and writing those that are named in front of the paths.
+TENSORS = (
+    _TFLITE_MICRO.replace(
+        "arena_size=int(rest.pop(0)))",
+        "arena_size=int(rest.pop(0)),\n"
+        "    intrepreter_config=runtime.InterpreterConfig.kPreserveAllTensors)",  # the package's own spelling
+    ).split("for index, path")[0]
+    + """\
+for item in rest:
+    index, _, path = item.partition(":")
+    value = interpreter.GetTensor(int(index), 0)
+    pathlib.Path(path).write_bytes(np.ascontiguousarray(value["tensor_data"]).tobytes())
+"""
+)
+
+
+def tflite_micro_tensors(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...], ...]:
+    """The outputs of each operator by the PyPI package.
+
+    Raises:
+        HarnessError: its interpreter gives none, or could not be asked.
+    """
+    names = tuple(f"{index}:" for operator in model.operators for index in operator.outputs)
+    found, reason = _ask(TENSORS, names, model, inputs)
+    if found is None:
+        raise HarnessError(
+            f"{model.path.name}: there is no reference to compare with: tflite-micro cannot run it: {reason}",
+            "--tflm-host-lib with a build of your TFLM for this machine",
+        )
+    rest = list(found)
+    return tuple(tuple(rest.pop(0) for _ in operator.outputs) for operator in model.operators)
+
 
 def _tflite_micro(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...] | None, str | None]:
     """The model's outputs by the PyPI package, or None and why its interpreter gave none.
@@ -166,17 +198,25 @@ def _tflite_micro(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...] | Non
     Raises:
         HarnessError: the package could not be asked: it does not start, or ran out of time or memory.
     """
+    return _ask(_TFLITE_MICRO, ("",) * len(model.outputs), model, inputs)
+
+
+def _ask(
+    program: str, names: tuple[str, ...], model: Model, inputs: Inputs
+) -> tuple[tuple[bytes, ...] | None, str | None]:
+    """What a program writes, one file for each name, which stands in front of its path; errors as ``_tflite_micro``."""
     with tempfile.TemporaryDirectory(prefix="harness-") as name:
         folder = Path(name)
         content, files = _write(folder, model, inputs)
-        outputs = [folder / f"output{index}.bin" for index in range(len(model.outputs))]
+        outputs = [folder / f"output{index}.bin" for index in range(len(names))]
         # -P and the folder: modules of the user's current folder must not stand in for those that it imports.
         finished = process.run(
-            [sys.executable, "-P", "-c", _TFLITE_MICRO, content, str(len(files)), str(_ARENA_BYTES), *files, *outputs],
+            [sys.executable, "-P", "-c", program, content, str(len(files)), str(_ARENA_BYTES), *files,
+             *(f"{before}{path}" for before, path in zip(names, outputs, strict=True))],
             time_limit_s=_LIMIT_S,
             cwd=folder,
             environment={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path and Path(path).is_absolute())},
-        )
+        )  # fmt: skip
         if finished.returncode == 0:
             return tuple(path.read_bytes() for path in outputs), None
         if finished.timed_out or finished.returncode == -signal.SIGKILL or "ready" not in finished.stdout:

@@ -11,19 +11,23 @@ from harness.calibrate import use
 from harness.emulators import BACKENDS
 from harness.errors import BadInputError
 from harness.records import Model, Platform, Record
+from harness.user_library import fits as user_library
+from harness.user_library.found import Brought, UserLibrary
 
 DEFAULT_TIME_LIMIT_S = 60.0
+DEFAULT_KERNELS = "reference"
 
 
 class Options(Record, frozen=True):
     """The axes of a run. ``fpu`` None takes the platform's.
 
+    ``tflm`` is one that the user brings, None for the packaged one; ``kernels`` is then what it holds.
     ``cycles`` asks for an estimate; ``calibration`` (what ``use.given`` takes, or gave) for one by that,
     ``carry`` also where it is of another build. ``time_limit_s`` and ``instruction_limit`` (None: none) bound each
     start of the emulator.
     """
 
-    kernels: str = "reference"
+    kernels: str = DEFAULT_KERNELS
     optimisation: str = "-O2"
     fpu: bool | None = None
     emulator: str = "qemu"
@@ -32,6 +36,7 @@ class Options(Record, frozen=True):
     cycles: bool = False
     calibration: str | Path | use.Given | None = None
     carry: bool = False
+    tflm: Brought | None = None
 
     @property
     def estimates(self) -> bool:
@@ -49,6 +54,7 @@ class Setup(Record, frozen=True):
     arch: tuple[str, ...]
     hard_float: bool
     calibration: use.Given | None = None
+    tflm: UserLibrary | None = None
 
     @property
     def fpu(self) -> str | None:
@@ -72,7 +78,8 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
         BadInputError: one of them cannot be used.
         MissingToolError: the compiler is not installed.
     """
-    _one_of("kernel set", options.kernels, library.KERNEL_SETS)
+    if options.tflm is None:
+        _one_of("kernel set", options.kernels, library.KERNEL_SETS)
     _one_of("optimisation level", options.optimisation, library.OPTIMISATIONS)
     _one_of("emulator", options.emulator, tuple(BACKENDS))
     if not options.time_limit_s > 0:
@@ -93,19 +100,25 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
     if options.fpu and found.fpu is None:
         raise BadInputError(f"{found.name} ({found.core}) has no FPU", "leave --fpu out")
     hard_float = uses_fpu(found, options.fpu)
-    arm = toolchain.arm()
+    arm, arch = toolchain.arm(), cores.flags(found.core, found.fpu, hard_float)
+    brought = None if options.tflm is None else user_library.read(options.tflm, arm, arch, hard_float)
+    if brought is not None:
+        options = msgspec.structs.replace(options, kernels=brought.kernels)
     return Setup(
-        model=model.load(model_path),
+        model=model.load(model_path, model.PACKAGED if brought is None else brought.runtime),
         platform=found,
         options=options,
         arm=arm,
-        arch=cores.flags(found.core, found.fpu, hard_float),
+        arch=arch,
         hard_float=hard_float,
-        calibration=_calibration(options, found, hard_float, arm),
+        calibration=_calibration(options, found, hard_float, arm, brought),
+        tflm=brought,
     )
 
 
-def _calibration(options: Options, platform: Platform, hard_float: bool, arm: toolchain.Toolchain) -> use.Given | None:
+def _calibration(
+    options: Options, platform: Platform, hard_float: bool, arm: toolchain.Toolchain, brought: UserLibrary | None
+) -> use.Given | None:
     """The calibration that is asked for, refused here where it is of another build: before anything is built."""
     if options.calibration is None:
         return None
@@ -118,7 +131,7 @@ def _calibration(options: Options, platform: Platform, hard_float: bool, arm: to
         options.optimisation,
         hard_float,
         arm.version,
-        made_of.tflm_identity,
+        made_of.tflm_identity if brought is None else brought.identity,
         made_of.cmsis_nn_identity,
     )
     use.family(found, build)

@@ -18,8 +18,11 @@ struct harness_input {
   size_t size;
 };
 
-/* Pointers' worth of memory that the resolver needs for each operator of the table. */
+/* Pointers' worth of memory that the resolver needs for each operator of the table: a registration of TFLM of July 2020
+ * and a pointer. Those of later releases are up to twelve pointers large, and three more are kept of each. */
+#ifndef HARNESS_WRAPPER_POINTERS
 #define HARNESS_WRAPPER_POINTERS 9
+#endif
 
 struct harness_image {
   const uint8_t *model; /* the .tflite file, 16-byte aligned */

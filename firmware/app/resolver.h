@@ -2,10 +2,8 @@
 #ifndef HARNESS_RESOLVER_H_
 #define HARNESS_RESOLVER_H_
 
-#include "harness_op.h"
 #include "image.h"
-#include "tensorflow/lite/micro/compatibility.h"
-#include "tensorflow/lite/micro/micro_op_resolver.h"
+#include "vintage.h"
 
 namespace harness {
 
@@ -17,28 +15,36 @@ struct Progress {
   size_t invoked = 0;
 };
 
-class Resolver : public tflite::MicroOpResolver {
+class Resolver : public vintage::ResolverOf<Resolver> {
  public:
   explicit Resolver(const harness_image *image);
 
-  const TfLiteRegistration *FindOp(tflite::BuiltinOperator op, int version) const override;
-  const TfLiteRegistration *FindOp(const char *op, int version) const override;
-  BuiltinParseFunction GetOpDataParser(tflite::BuiltinOperator op) const override;
-  TfLiteStatus AddBuiltin(tflite::BuiltinOperator op, TfLiteRegistration *registration, int version) override;
+  const vintage::Registration *Find(tflite::BuiltinOperator op) const {
+    for (size_t i = 0; i < image_->op_count; ++i) {
+      if (image_->ops[i]->builtin == op) return &At(i)->seen;
+    }
+    return nullptr;
+  }
+  vintage::ParseFunction Parser(tflite::BuiltinOperator op) const {
+    for (size_t i = 0; i < image_->op_count; ++i) {
+      if (image_->ops[i]->builtin == op) return At(i)->kernel.Parser(image_->ops[i]);
+    }
+    return nullptr;
+  }
 
   static Progress progress;
 
  private:
-  // The wrapper is what the interpreter sees; the kernel's own registration stands behind it in memory.
+  // The wrapper is what the interpreter sees; the kernel's own functions stand behind it in memory.
   struct Wrapped {
-    TfLiteRegistration seen;
-    const TfLiteRegistration *kernel;
+    vintage::Registration seen;
+    vintage::Kernel kernel;
   };
   static_assert(sizeof(Wrapped) <= sizeof(void *[HARNESS_WRAPPER_POINTERS]), "the image gives too little memory");
 
   Wrapped *At(size_t index) const { return reinterpret_cast<Wrapped *>(image_->wrappers[index]); }
 
-  static const TfLiteRegistration *Kernel(const TfLiteNode *node);
+  static vintage::Kernel Behind(const TfLiteNode *node);
   static TfLiteStatus Prepare(TfLiteContext *context, TfLiteNode *node);
   static TfLiteStatus Invoke(TfLiteContext *context, TfLiteNode *node);
 

@@ -8,7 +8,6 @@
 #include "mark.h"
 #include "print.h"
 #include "session.h"
-#include "tensorflow/lite/micro/memory_helpers.h"
 #include "wire.h"
 
 namespace {
@@ -19,10 +18,8 @@ size_t Aligned(size_t size) { return (size + kAlignment - 1) / kAlignment * kAli
 
 // Bytes of a model input, before there is an interpreter; 0 where its type has no fixed size.
 size_t InputBytes(const tflite::SubGraph *graph, size_t index) {
-  size_t bytes, type_size;
   const tflite::Tensor *tensor = graph->tensors()->Get(graph->inputs()->Get(index));
-  bool known = tflite::BytesRequiredForTensor(*tensor, &bytes, &type_size, harness::reporter()) == kTfLiteOk;
-  return known ? bytes : 0;
+  return harness::vintage::InputBytes(*tensor, harness::reporter());
 }
 
 class Server {

@@ -19,12 +19,13 @@ alignas(Reporter) unsigned char reporter_memory[sizeof(Reporter)];
 }  // namespace
 
 int Reporter::Report(const char *format, va_list) {
-  if (holding_) {
-    held_ = format;
-  } else if (!quiet) {
-    Print(format);
-  }
+  if (Passes(format)) Print(format);
   return 0;
+}
+
+bool Reporter::Passes(const char *format) {
+  if (holding_) held_ = format;
+  return !holding_ && !quiet;
 }
 
 void Reporter::Hold(bool on) { holding_ = on; }
@@ -90,8 +91,8 @@ bool CopyInputs(const harness_image *image, tflite::MicroInterpreter *interprete
 tflite::MicroInterpreter *MakeInterpreter(const harness_image *image, size_t arena_size) {
   Resolver::progress = Progress();
   auto *resolver = new (resolver_memory) Resolver(image);
-  return new (interpreter_memory)
-      tflite::MicroInterpreter(tflite::GetModel(image->model), *resolver, hal_arena(), arena_size, reporter());
+  return vintage::MakeInterpreter(interpreter_memory, tflite::GetModel(image->model), *resolver, hal_arena(),
+                                  arena_size, reporter());
 }
 
 }  // namespace harness

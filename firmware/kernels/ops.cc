@@ -1,9 +1,9 @@
 // The operator table of one kernel set. Each entry stands in a section of its own, so that the linker keeps only those
 // that an image names.
-#include "harness_op.h"
 #include "kernels.h"
 #include "parse.h"
 #include "tensorflow/lite/micro/kernels/micro_ops.h"
+#include "vintage.h"
 
 #define HARNESS_OP(NAME, REGISTRATION, PARSE) \
   extern "C" const harness_op harness_op_##NAME = {tflite::BuiltinOperator_##NAME, REGISTRATION, PARSE};
@@ -22,7 +22,10 @@ HARNESS_OP(FULLY_CONNECTED, harness::cmsis_nn::Register_FULLY_CONNECTED, harness
 HARNESS_OP(AVERAGE_POOL_2D, harness::cmsis_nn::Register_AVERAGE_POOL_2D, tflite::ParseOpData)
 HARNESS_OP(MAX_POOL_2D, harness::cmsis_nn::Register_MAX_POOL_2D, tflite::ParseOpData)
 #else
-extern "C" const char harness_kernels[] = "reference";
+#ifndef HARNESS_KERNELS
+#define HARNESS_KERNELS "reference"
+#endif
+extern "C" const char harness_kernels[] = HARNESS_KERNELS;  // a user's library may have others
 HARNESS_OP(CONV_2D, tflite::ops::micro::Register_CONV_2D, tflite::ParseOpData)
 HARNESS_OP(DEPTHWISE_CONV_2D, harness::Register_DEPTHWISE_CONV_2D, harness::ParseWithOperator)
 HARNESS_OP(FULLY_CONNECTED, harness::Register_FULLY_CONNECTED, harness::ParseWithOperator)

@@ -10,6 +10,7 @@ import typer
 from harness.cli.app import Json, Renode, app, choose_renode, print_json, relative, write_json
 from harness.cli.calibration import Calibration, Carry
 from harness.cli.project import command_line
+from harness.cli.tflm import TflmHostLib, TflmInclude, TflmLib, brought
 from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 def run(
     model: Annotated[Path, typer.Argument(help="The network: a .tflite file.", show_default=False)],
     platform: Annotated[str, typer.Option("--platform", "-p", help="Board or machine (harness platforms).")],
-    kernels: Annotated[str, typer.Option("--kernels", "-k", help="Kernel set: reference or cmsis-nn.")] = "reference",
+    kernels: Annotated[
+        str | None, typer.Option("--kernels", "-k", help="Kernel set: reference or cmsis-nn.", show_default="reference")
+    ] = None,
     opt: Annotated[str, typer.Option("--opt", help="Optimisation level: -Os, -O2, -O3 or -Ofast.")] = "-O2",
     fpu: Annotated[
         bool | None,
@@ -55,6 +58,9 @@ def run(
     ] = None,
     calibration: Calibration = None,
     carry: Carry = False,
+    tflm_lib: TflmLib = None,
+    tflm_include: TflmInclude = None,
+    tflm_host_lib: TflmHostLib = None,
     as_json: Json = False,
 ) -> int:
     """Profile one inference: instructions per layer, memory, correctness."""
@@ -78,6 +84,7 @@ def run(
         "fpu": fpu,
         "input_paths": inputs or (),
         "time_limit_s": timeout,
+        "tflm": brought(tflm_lib, tflm_include, tflm_host_lib),
         "command": command_line(),
     }
     if emulator == "both" and max_instructions is not None:

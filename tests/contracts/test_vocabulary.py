@@ -13,6 +13,7 @@ import pytest
 
 from harness import wire
 from harness.paths import data_folder
+from harness.user_library import build
 
 FIRMWARE = data_folder("firmware")
 HEADER = FIRMWARE / "app" / "wire.h"
@@ -105,16 +106,17 @@ def test_the_parser_reads_each_key_that_is_printed(word: str, keys: list[tuple[s
 
 def test_log_lines_begin_as_the_parser_expects() -> None:
     begins = [begin for path in SOURCES for begin in re.findall(r"WIRE_LOG\);\s*(\S.*)", path.read_text())]
-    assert begins == ['hal_write(" text=", 6);'] * 2
+    assert begins == ['hal_write(" text=", 6);'] * 3
     assert wire.parse("@log text=a  message = of TFLM \n").log == ("a  message = of TFLM",)
 
 
 def test_texts_of_the_firmware_hold_no_blanks() -> None:
-    vintage = re.search(r'HARNESS_TFLM_VINTAGE="([^"]*)"', (FIRMWARE / "CMakeLists.txt").read_text())
-    kernels = re.findall(r'harness_kernels\[\] = "([^"]*)"', (FIRMWARE / "kernels" / "ops.cc").read_text())
+    vintage = re.search(r'set\(HARNESS_VINTAGE "([^"]*)"', (FIRMWARE / "CMakeLists.txt").read_text())
+    words = r'(?:harness_kernels\[\] =|#define HARNESS_KERNELS) "([^"]*)"'
+    kernels = re.findall(words, (FIRMWARE / "kernels" / "ops.cc").read_text())
     assert vintage is not None
     assert len(kernels) == 2
-    for text in (vintage[1], *kernels):
+    for text in (vintage[1], *kernels, *build._WORDS.values()):
         assert re.fullmatch(r"\S+", text)
 
 

@@ -18,19 +18,30 @@
 #include "crc32.h"
 #include "expf.h"
 #include "hal.h"
-#include "harness_op.h"
 #include "image.h"
 #include "mark.h"
+#include "vintage.h"
 
+#if __has_include("library_ops.h")  // of a user's library
+#define HARNESS_LIBRARY_OP(NAME, ADD) extern "C" const harness_op harness_op_##NAME;
+#include "library_ops.h"
+#undef HARNESS_LIBRARY_OP
+#else
 #define HARNESS_STOCK_OP(NAME) extern "C" const harness_op harness_op_##NAME;
 #include "op_list.h"
 #undef HARNESS_STOCK_OP
 extern "C" const harness_op harness_op_MEAN, harness_op_QUANTIZE, harness_op_CONV_2D, harness_op_DEPTHWISE_CONV_2D,
     harness_op_FULLY_CONNECTED, harness_op_AVERAGE_POOL_2D, harness_op_MAX_POOL_2D;
+#endif
 
 namespace {
 
 const harness_op *const kOps[] = {
+#if __has_include("library_ops.h")
+#define HARNESS_LIBRARY_OP(NAME, ADD) &harness_op_##NAME,
+#include "library_ops.h"
+#undef HARNESS_LIBRARY_OP
+#else
 #define HARNESS_STOCK_OP(NAME) &harness_op_##NAME,
 #include "op_list.h"
 #undef HARNESS_STOCK_OP
@@ -41,6 +52,7 @@ const harness_op *const kOps[] = {
     &harness_op_FULLY_CONNECTED,
     &harness_op_AVERAGE_POOL_2D,
     &harness_op_MAX_POOL_2D,
+#endif
 };
 
 // Pages of the arena that nothing touches cost nothing.
