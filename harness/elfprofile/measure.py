@@ -13,13 +13,12 @@ from harness.elfprofile.names import Functions, Named
 from harness.elfprofile.result import SCHEMA, ElfProfile, Ended, Firmware, Ran, Total
 from harness.elfprofile.tree import Stack, Tree
 from harness.emulators import flows, qemu_flow
-from harness.emulators.flows import Function
+from harness.emulators.flows import Flow, Function
 from harness.emulators.qemu_flow import FlowJob, FlowRun
 from harness.errors import BadInputError, EmulationError
 from harness.records import Machine, Platform, Record
 
 DEFAULT_TIME_LIMIT_S = 60.0
-_PARTIAL = ("time limit",)
 
 
 class Request(Record, frozen=True):
@@ -170,7 +169,7 @@ def _measured(checked: Checked, ran: FlowRun) -> Measured:
             emulator_version=ran.emulator.version,
             counter=ran.emulator.counter,
         ),
-        ended=Ended(by=ran.ended_by, partial=ran.ended_by in _PARTIAL, exit_code=ran.exit_code),
+        ended=Ended(by=ran.ended_by, partial=_is_partial(request, ran.ended_by), exit_code=ran.exit_code),
         total=Total(
             instructions=executed.executed,
             interrupts=executed.in_exceptions,
@@ -181,11 +180,26 @@ def _measured(checked: Checked, ran: FlowRun) -> Measured:
         ),
         regions=regions.results(flow, checked.regions),
         functions=tree.functions(lambda address: (functions.at(address).name, functions.at(address).file)),
-        notes=notes.of(checked.image, checked.machine, flow, ran.ended_by),
+        notes=notes.of(checked.image, checked.machine, flow, ran.ended_by, place(flow, functions)),
         uart=ran.uart,
         console=ran.console,
     )
     return Measured(profile=profile, stacks=tuple(tree.stacks(lambda address: functions.at(address).name)))
+
+
+def _is_partial(request: Request, ended_by: str) -> bool:
+    """Whether a run ended before what was asked for."""
+    asked = {"stop function": request.stop_at is not None, "stop text": request.stop_on is not None}
+    return ended_by == "time limit" or (ended_by in ("reset", "semihosting exit") and any(asked.values()))
+
+
+def place(flow: Flow, functions: Functions) -> str:
+    """Where the run ended, in words: the innermost function, and the exception whose handler it is or was called by."""
+    containing = functions.containing(flow.ended_at)
+    handlers = {node.function for node in flow.nodes if node.kind == flows.INTERRUPT}
+    start = containing.address if containing else flow.ended_at
+    name = containing.name if containing else f"{flow.ended_at:#x}"
+    return f"{name}, a handler of exceptions (did the firmware fault?)" if start in handlers else name
 
 
 def firmware(read: Image) -> Firmware:

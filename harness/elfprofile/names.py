@@ -79,13 +79,21 @@ class Functions:
         found = self._by_address.get(address)
         return found or Named(address=address, name=self._anonymous(address), file=None, size_bytes=0)
 
+    def containing(self, address: int) -> Named | None:
+        """The function that holds an address; None where none is known to. One without a size ends at the next one."""
+        at = bisect.bisect_right(self._addresses, address) - 1
+        if at < 0:
+            return None
+        found = self.all[at]
+        return found if not found.size_bytes or address < found.address + found.size_bytes else None
+
     def _anonymous(self, address: int) -> str:
         label = next((item.name for item in self._labels if item.address == address), None)
         if label is not None:
             return label
-        at = bisect.bisect_right(self._addresses, address) - 1
-        if at >= 0 and address < self.all[at].address + self.all[at].size_bytes:
-            return f"{self.all[at].name}+{address - self.all[at].address:#x}"
+        around = self.containing(address)
+        if around is not None and around.size_bytes:
+            return f"{around.name}+{address - around.address:#x}"
         return f"fn_{address:#010x}"
 
     def find(self, text: str) -> Named:

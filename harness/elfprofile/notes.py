@@ -9,17 +9,14 @@ from harness.emulators.flows import Flow
 from harness.records import Machine
 
 
-def of(image: Image, machine: Machine, flow: Flow, ended_by: str) -> tuple[str, ...]:
-    """Sentences without a full stop, the most important first."""
-    return (*_ends(ended_by), *_doubts(flow), *_facts(image, machine, flow))
+def of(image: Image, machine: Machine, flow: Flow, ended_by: str, place: str) -> tuple[str, ...]:
+    """Sentences without a full stop, the most important first; ``place`` says where the run ended."""
+    return (*_ends(ended_by, place), *_doubts(flow), *_facts(image, machine, flow))
 
 
-def _ends(ended_by: str) -> Iterator[str]:
+def _ends(ended_by: str, place: str) -> Iterator[str]:
     if ended_by == "time limit":
-        yield (
-            "partial: the firmware was ended at the time limit, where it happened to be; give --stop-at, --stop-on or"
-            " --max-instructions"
-        )
+        yield f"partial: the time limit ended the run in {place}; give --stop-at, --stop-on or --max-instructions"
     if ended_by == "stop text":
         yield (
             "the run was ended some milliseconds after the text, so that totals differ from run to run;"
@@ -61,7 +58,7 @@ def _facts(image: Image, machine: Machine, flow: Flow) -> Iterator[str]:
     notes = flow.notes
     if notes.exceptions:
         yield (
-            f"{notes.exceptions:,} exceptions with {notes.in_exceptions:,} instructions, which count for their handlers"
+            f"{notes.exceptions:,} exceptions took {notes.in_exceptions:,} instructions, which count for their handlers"
             " and for no function that they interrupted; timers go by the host's clock, so their number differs from"
             " run to run"
         )

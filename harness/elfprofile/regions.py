@@ -41,7 +41,10 @@ def choose(functions: Functions, texts: Sequence[str], presets: Sequence[str]) -
         if name in names:
             raise BadInputError(f"two regions are named {name!r}", "give each a name of its own: NAME=FUNCTION")
         if item.address in places:
-            raise BadInputError(f"the regions {places[item.address]!r} and {name!r} are the same function {item.name}")
+            raise BadInputError(
+                f"the regions {places[item.address]!r} and {name!r} are the same function {item.name}",
+                "name each function once",
+            )
         names[name], places[item.address] = item, name
     if len(chosen) > _MOST_REGIONS:
         raise BadInputError(f"{len(chosen)} regions are too many", f"at most {_MOST_REGIONS}")

@@ -37,7 +37,8 @@ class Ended(Record, frozen=True):
     """How the run ended.
 
     ``by`` is "stop function", "stop text", "semihosting exit", "reset", "instruction limit" or "time limit";
-    ``partial``: by a limit of time, before any end that was asked for. ``exit_code`` is that of semihosting.
+    ``partial``: before the end that was asked for, by a limit of time, or by the firmware. ``exit_code`` is that of
+    semihosting.
     """
 
     by: str

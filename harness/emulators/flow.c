@@ -199,7 +199,7 @@ static void finish(uint64_t reason, uint64_t address) {
 static bool data_is_copied, semihosting;
 static void (*volatile insn_data)(void) = qemu_plugin_insn_data; /* so that the compiler leaves the calls alone */
 static uint64_t limit = UINT64_MAX;
-static const part_t *arrived;
+static const part_t *arrived; /* the last block that was entered */
 
 static void end_run(uint64_t reason, uint64_t address) {
   finish(reason, address);
@@ -236,7 +236,7 @@ static void at_single(unsigned vcpu, uint32_t info, uint64_t address, void *user
 
 static void at_exit(qemu_plugin_id_t id, void *user) {
   (void)id, (void)user;
-  finish(ENDED_BY_EXIT, 0);
+  finish(ENDED_BY_EXIT, arrived ? arrived->start : 0);
 }
 
 /* ---- translation ---------------------------------------------------------------------------------------------------- */

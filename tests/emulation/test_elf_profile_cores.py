@@ -1,4 +1,4 @@
-"""Profiles of the self-test, whose instructions are counted by hand, on every core: exceptions, devices, ends of pages."""
+"""Profiles of the self-test on every core, against its counts by hand: exceptions, devices, ends of pages."""
 
 from __future__ import annotations
 
