@@ -33,6 +33,9 @@ from harness.records import Record
 # Commands that say what there is, or make the file; they need none, and work where it is broken.
 _WITHOUT = frozenset({("init",), ("platforms",), ("schema",), ("sources",)})
 
+# The command that tells the file's values from those of the environment.
+_SHOWS = frozenset({("config",)})
+
 # Parameters that take a network, but have another name than "model"; and those of that name that do not.
 _MODEL_OF: dict[keys.Command, str] = {("energy",): "target"}
 _MODELS_ARE_PATTERNS = frozenset({("history",)})
@@ -99,7 +102,7 @@ class Command(typer.core.TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run, in an environment with what the file gives and no option is for."""
         found = _now
-        if found is None:
+        if found is None or found.command in _SHOWS:
             return super().invoke(ctx)
         with _environment(defaults.variables(found.project, found.command)):
             return super().invoke(ctx)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
+from typing import Annotated
+
+import typer
 
 from harness.cli.app import Json, app, print_json
+from harness.cli.project import commands
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS
 
 
@@ -54,9 +58,19 @@ def sources() -> int:
 
 
 @app.command()
-def schema() -> int:
-    """Print the JSON schema of a stored result."""
-    from harness.result import schema as result_schema
+def schema(
+    ctx: typer.Context,
+    project: Annotated[
+        bool, typer.Option("--project", help="Of a project file (harness.toml), for editors.", show_default=False)
+    ] = False,
+) -> int:
+    """Print the JSON schema of a stored result, or of a project file."""
+    if project:
+        from harness.project.keys import schema as project_schema
 
-    print_json(result_schema())
+        print_json(project_schema(commands(ctx.find_root().command)))
+    else:
+        from harness.result import schema as result_schema
+
+        print_json(result_schema())
     return EXIT_PASS

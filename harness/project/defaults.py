@@ -38,9 +38,13 @@ def of_command(project: Project, command: Command, known: tuple[Key, ...]) -> tu
             place, written = (key.name,), project.shared[key.name]
         else:
             continue
-        listed = [written] if key.several and not isinstance(written, list) else written
-        found.append(Given(key=key, place=place, written=written, value=_seen(project, key, listed)))
+        found.append(Given(key=key, place=place, written=written, value=value(project, key, written)))
     return tuple(found)
+
+
+def value(project: Project, key: Key, written: Any) -> Any:
+    """What a command takes for a value of the file: paths as they are seen from the current folder."""
+    return _seen(project, key, [written] if key.several and not isinstance(written, list) else written)
 
 
 def variables(project: Project, command: Command) -> dict[str, str]:
@@ -48,9 +52,11 @@ def variables(project: Project, command: Command) -> dict[str, str]:
     own = project.commands.get(command, {})
     found = {}
     for name, variable in keys.VARIABLES.items():
-        value = project.results if name == keys.RESULTS else own.get(name, project.shared.get(name))
-        if value is not None and not os.environ.get(variable):
-            found[variable] = str(project.at(value)) if name == keys.RESULTS else _path_or_name(project, value, True)
+        written = project.results if name == keys.RESULTS else own.get(name, project.shared.get(name))
+        if written is None or os.environ.get(variable):
+            continue
+        is_folder = name == keys.RESULTS
+        found[variable] = str(project.at(written)) if is_folder else _path_or_name(project, written, absolute=True)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -140,12 +141,22 @@ def _hint(path: Path, message: str, commands: Commands) -> str:
         wrong = re.match(r"([\w.]+): Expected", message)
         if wrong and wrong[1] in keys.RENAMED:
             return f"the option --{wrong[1]} has the key {keys.RENAMED[wrong[1]]}"
+        if message.startswith(f"{keys.MODELS}[...]"):
+            return f'{_wrong_model(path)}write {keys.MODELS} as kws = "nets/kws.tflite"; {SCHEMA_HINT}'
         return SCHEMA_HINT
     table = tuple(unknown[1].split(".")) if unknown[1] else ()
     near = nearest(table, unknown[2], commands)
     line = lines.of_key(path.read_text(encoding="utf-8"), (*table, unknown[2]))
     where = "" if line is None else f"line {line}: "
     return f"{where}{near}; {SCHEMA_HINT}" if near else f"{where}{SCHEMA_HINT}"
+
+
+def _wrong_model(path: Path) -> str:
+    """The line of the first model that is no path, for the hint of an error that does not name it."""
+    text = path.read_text(encoding="utf-8")
+    models = tomllib.loads(text)[keys.MODELS]
+    name = next(name for name, value in models.items() if not isinstance(value, str))
+    return f"line {lines.of_key(text, (keys.MODELS, name))}: {name}: "
 
 
 def nearest(table: Command, name: str, commands: Commands) -> str | None:

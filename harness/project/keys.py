@@ -37,24 +37,26 @@ class Key(Record, frozen=True):
 
 Commands = Mapping[Command, tuple[Key, ...]]
 
-# Keys above the tables: of every command that has such an option. Those that no command has do not exist.
-SHARED = (
-    "model",
-    "platform",
-    "kernels",
-    "opt",
-    "fpu",
-    "emulator",
-    "timeout",
-    "toolchain",
-    "sysroot",
-    "renode",
-    "tflm_lib",
-    "tflm_include",
-    "calibration",
-    "policy",
-    "baselines",
-)
+# Keys above the tables, with what they mean there: of every command that has such an option. Those that no command has
+# do not exist.
+SHARED = {
+    "model": "The network of commands that are given none: a .tflite file, or a name of [models].",
+    "platform": "Board or machine to measure on: harness platforms lists them.",
+    "kernels": "Kernel set: reference or cmsis-nn.",
+    "opt": "Optimisation level: -Os, -O2, -O3 or -Ofast.",
+    "fpu": "Floating point by the FPU, or in software; without, what the platform has.",
+    "emulator": "qemu or renode.",
+    "timeout": "Limit of each start of the emulator, in seconds.",
+    "toolchain": "Compiler, instead of arm-none-eabi-gcc: a prefix, path or folder. $HARNESS_TOOLCHAIN comes first.",
+    "sysroot": "Folder of the C and C++ libraries of a compiler that has none.",
+    "renode": "Renode's program, instead of what PATH has. $RENODE comes first.",
+    "tflm_lib": "A TFLM of your own, a static library or several, instead of the packaged one.",
+    "tflm_include": "The folders of its headers.",
+    "tflm_host_lib": "The same TFLM, built for this host: the reference of every layer.",
+    "calibration": "Estimate by this calibration: a file of harness calibrate.",
+    "policy": "Policy of the gate (TOML).",
+    "baselines": "Folder of the baselines that the gate compares with.",
+}
 
 # Options of the same name that mean something else: a choice among what there is, or what a board was flashed with.
 _OF_ITS_OWN: dict[Command, tuple[str, ...]] = {
@@ -101,12 +103,12 @@ def is_shared(command: Command, name: str) -> bool:
 
 
 def shared(commands: Commands) -> dict[str, Key]:
-    """The keys above the tables, each as the first command that takes it has it."""
+    """The keys above the tables, each with the type that the first command has that takes it."""
     found: dict[str, Key] = {}
-    for command, known in commands.items():
-        for key in known:
-            if is_shared(command, key.name):
-                found.setdefault(key.name, key)
+    for command in sorted(commands, key=lambda item: item != ("run",)):  # run's own defaults are the usual ones
+        for key in commands[command]:
+            if is_shared(command, key.name) and key.name not in found:
+                found[key.name] = msgspec.structs.replace(key, help=SHARED[key.name])
     return {name: found[name] for name in SHARED if name in found}
 
 
@@ -146,7 +148,8 @@ def record(commands: Commands) -> type:
 
 
 def _field(key: Key) -> tuple[str, Any, Any]:
-    return _optional(key.name, key.kind, key.help)
+    kind = key.kind | get_args(key.kind)[0] if key.several else key.kind  # a list of one may be its value alone
+    return _optional(key.name, kind, key.help)
 
 
 def _optional(name: str, kind: Any, text: str) -> tuple[str, Any, Any]:
@@ -169,7 +172,8 @@ def schema(commands: Commands) -> dict[str, Any]:
         known = list(values(command, name))
         if known:
             place = holder["properties"][name]
-            place.get("items", place)["enum"] = known
+            for part in place.get("anyOf", [place]):
+                part.get("items", part)["enum"] = known
     return made
 
 
