@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness import platforms
+from harness import bands, platforms
+from harness.bands import State
 from harness.energy import estimate as energy
 from harness.energy import power
 from harness.errors import BadInputError, HarnessError
-from harness.optimize.records import Judgement, Measurement, State
+from harness.optimize.records import Judgement, Measurement
 from harness.optimize.scenario import ACCURACY, Budget, Scenario
 from harness.records import Record
 from harness.result import Interval
@@ -33,12 +34,13 @@ class Bounded(Record, frozen=True):
 
 def state_of(found: Bounded, limit: float, at_least: bool = False) -> State:
     """A limit held against bounds."""
-    within, beyond = (found.low, found.high) if at_least else (found.high, found.low)
-    if within is not None and (within >= limit if at_least else within <= limit):
-        return "met"
-    if beyond is not None and (beyond < limit if at_least else beyond > limit):
-        return "missed"
-    return "undecided"
+    if at_least:
+        return bands.against(-limit, _negative(found.high), _negative(found.low))
+    return bands.against(limit, found.low, found.high)
+
+
+def _negative(bound: float | None) -> float | None:
+    return None if bound is None else -bound
 
 
 def check(scenario: Scenario) -> tuple[str, ...]:

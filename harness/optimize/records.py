@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from harness.bands import State
 from harness.optimize.space import Candidate, Value
 from harness.records import Record
 from harness.sweep.plan import Failure, Row
@@ -13,8 +14,6 @@ STUDY_SCHEMA = "tflm-harness/study/1"
 TRIAL_SCHEMA = "tflm-harness/study-trial/1"
 RESULT_SCHEMA = "tflm-harness/study-result/1"
 
-# A budget held against bounds: certainly within, certainly beyond, or the bounds leave both open.
-State = Literal["met", "missed", "undecided"]
 Mode = Literal["search", "enumeration"]
 Sampler = Literal["tpe", "random"]
 

@@ -11,7 +11,7 @@ import msgspec
 
 from harness import json_schema, platforms, toml_file
 from harness.energy.units import Battery
-from harness.errors import BadInputError
+from harness.errors import BadInputError, HarnessError
 from harness.optimize import quantities
 from harness.optimize.space import Space
 from harness.records import Record
@@ -192,8 +192,15 @@ def load(path: Path) -> Scenario:
     _check_names(path, found)
     duty = _duty(path, found)
     scenario = Scenario(path=str(path), sha256=sha256, file=found, duty=duty, budgets=_budgets(path, found, duty))
-    found.space.check(path, data.load(found.data))
+    found.space.check(path, _data(path, found.data))
     return scenario
+
+
+def _data(path: Path, name: str) -> data.Data:
+    try:
+        return data.load(name)
+    except HarnessError as error:
+        raise BadInputError(f"{path}: data {name}: {error.message}", error.hint, error.detail) from error
 
 
 def schema() -> dict[str, Any]:

@@ -227,11 +227,16 @@ def work(made: StudyFile, result: StudyResult) -> Text:
     how = "all of" if made.mode == "enumeration" else f"{made.sampler.upper()} in"
     return Text(
         f"{result.trials:,} trials ({how} {made.space:,} combinations, seed {made.seed}): {result.met:,} met, "
-        f"{result.undecided:,} undecided, {result.missed:,} missed, {done.duplicates:,} duplicates; "
-        f"{done.measured:,} measured here, {done.measured_before:,} known before; {done.trained:,} trainings here "
-        f"({done.cpu_s:,.0f} s of processor time), {done.trained_before:,} known before",
+        f"{result.undecided:,} undecided, {result.missed:,} missed, {_counted(done.duplicates, 'duplicate')}; "
+        f"{done.measured:,} measured here, {done.measured_before:,} known before; "
+        f"{_counted(done.trained, 'training')} here ({done.cpu_s:,.0f} s of processor time), "
+        f"{done.trained_before:,} known before",
         style="dim",
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def replayed(found: Replayed) -> Text:

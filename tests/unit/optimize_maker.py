@@ -1,0 +1,68 @@
+"""Scenarios and trials that tests of the search make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.optimize import judge
+from harness.optimize.records import TRIAL_SCHEMA, Measurement, TrainingRecord, TrialRecord
+from harness.optimize.scenario import Scenario, load
+from harness.optimize.space import candidate
+from harness.sweep.estimates import Estimate, Quantity
+from harness.sweep.metrics import Measured
+from harness.sweep.plan import ROW_SCHEMA, Row
+from harness.zoo.evaluate import Accuracy
+
+HEAD = 'name = "small"\nboards = ["stm32l496zg"]\ndata = "digits"\n'
+CHOSEN = {"family": "cnn", "channels": 8, "depth": 2, "kernel": 3, "stride": 1, "pool": 2, "growth": 1.5,
+          "head": "average", "pruning": 0.0, "type": "int8", "kernels": "cmsis-nn", "optimisation": "-O2"}  # fmt: skip
+
+
+def scenario(folder: Path, text: str, head: str = HEAD) -> Scenario:
+    """A scenario of that text, for scikit-learn's digits on an STM32L496ZG."""
+    path = folder / "scenario.toml"
+    path.write_text(head + text)
+    return load(path)
+
+
+def measured(instructions: int, flash: int = 60_000, ram: int = 4_000) -> Measured:
+    """A point's numbers."""
+    return Measured(
+        instructions=instructions, overhead=500, macs=10_000, instructions_per_mac=None, flash=flash, ram=ram,
+        arena=2_000, stack=700, code=50_000, model_size=8_000, classes=None,
+    )  # fmt: skip
+
+
+def quantity(value: float, low: float | None, high: float | None) -> Quantity:
+    """An estimate."""
+    return Quantity(value=value, low=low, high=high, model="model/1", tier="uncalibrated", coverage=0.9)
+
+
+def measurement(numbers: Measured | None, latency: Quantity | None = None, energy: Quantity | None = None,
+                board: str = "stm32l496zg", exact: bool = True) -> Measurement:  # fmt: skip
+    """A network on a board."""
+    estimate = None
+    if latency is not None:
+        estimate = Estimate(latency_ms=latency, energy_uj=energy, without_energy=None, layer_cycles=(),
+                            overhead_cycles=0)  # fmt: skip
+    row = Row(schema=ROW_SCHEMA, identity=board, seconds=1.0, measured=numbers, passed=exact, output_exact=exact,
+              estimate=estimate)  # fmt: skip
+    return Measurement(board=board, identity=f"{numbers}", model_sha256="0" * 64, elf_sha256=None, row=row, study="s")
+
+
+def trial(wanted: Scenario, number: int, found: Measurement, correct: int | None = None, **chosen: Any) -> TrialRecord:
+    """A trial that was measured, and trained where ``correct`` of 100 validation images is given."""
+    made = candidate({**CHOSEN, "channels": 4 + number, **chosen}, (8, 8, 1), 10)
+    trainings = ()
+    accuracy = None
+    if correct is not None:
+        accuracy = Accuracy(correct=correct, images=100)
+        trainings = (TrainingRecord(epochs=6, accuracy=accuracy, sha256="1" * 64, key=str(number), seconds=1.0,
+                                    study="s"),)  # fmt: skip
+    judged = judge.judgements(wanted, [found], accuracy)
+    values = tuple(judge.value_of(wanted, name, [found], accuracy, 10_000) for name in wanted.file.objectives)
+    return TrialRecord(
+        schema=TRIAL_SCHEMA, number=number, params={}, candidate=made, state=judge.overall(judged), macs=10_000,
+        measurements=(found,), judgements=judged, trainings=trainings, objectives=values,
+    )  # fmt: skip
