@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from harness.budgets import Limits
+    from harness.pytest_project import Project
     from harness.result import Result
 
 PROPERTY = "emulated"  # of a test's report, also in JUnit XML: a run as JSON
@@ -116,11 +117,12 @@ _of_session = pytest.StashKey[dict[tuple[object, ...], "Result"]]()
 def emulate(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Emulate:
     """Emulate one inference: emulate(model, platform, kernels=..., ...) returns the harness' result.
 
-    A relative path of a model or an input is one below pytest's root folder. ``inputs`` are .npy files, one for each of
-    the model's inputs. ``cycles`` has latency and energy estimated, too, ``calibration`` (a file, or a board whose
-    calibration is stored) by that one, with ``carry`` also where it is of another build. The same run is emulated once
-    in a session (in each worker of xdist). Stored runs go into $HARNESS_RESULTS, or with pytest's temporary folders.
-    What cannot be measured is a HarnessError.
+    What is not given is what ``harness run`` takes in pytest's root folder: what the project file says, else the
+    harness' own defaults. A model may be a name of that file. A relative path of a model or an input is one below the
+    root folder. ``inputs`` are .npy files, one for each of the model's inputs. ``cycles`` has latency and energy
+    estimated, too, ``calibration`` (a file, or a board whose calibration is stored) by that one, with ``carry`` also
+    where it is of another build. The same run is emulated once in a session (in each worker of xdist). Stored runs go
+    into $HARNESS_RESULTS, or with pytest's temporary folders. What cannot be measured is a HarnessError.
     """
     return Emulate(request.node, tmp_path_factory)
 
@@ -136,30 +138,33 @@ class Emulate:
     def __call__(
         self,
         model: str | os.PathLike[str],
-        platform: str,
+        platform: str | None = None,
         *,
-        kernels: str = "reference",
-        optimisation: str = "-O2",
+        kernels: str | None = None,
+        optimisation: str | None = None,
         fpu: bool | None = None,
         inputs: Sequence[str | os.PathLike[str]] = (),
-        emulator: str = "qemu",
+        emulator: str | None = None,
         time_limit_s: float | None = None,
-        cycles: bool = False,
+        cycles: bool | None = None,
         calibration: str | os.PathLike[str] | None = None,
-        carry: bool = False,
+        carry: bool | None = None,
     ) -> Result:
         __tracebackhide__ = True
-        from harness import budgets
+        from harness import budgets, pytest_project
         from harness.report import emulated
 
-        path = self._config.rootpath / model
         files = [self._config.rootpath / item for item in inputs]
         axes: dict[str, Any] = {"kernels": kernels, "optimisation": optimisation, "fpu": fpu, "emulator": emulator}
-        name = emulated.label(path.name, platform, **axes)
+        estimates = {"cycles": cycles, "calibration": self._calibration(calibration), "carry": carry}
+        name = os.fspath(model)
         try:
-            known = self._calibration(calibration)
-            axes |= {"cycles": cycles, "calibration": known, "carry": carry}
-            result = self._result(path, platform, files, axes, self._time_limit(time_limit_s))
+            project = pytest_project.of(self._config)
+            board, path = project.board(platform), project.model(model)
+            axes = project.axes(axes)
+            name = emulated.label(path.name, board, **axes)
+            limit = self._time_limit(time_limit_s, project.time_limit_s)
+            result = self._result(project, path, board, files, axes | project.estimates(estimates), limit)
         except HarnessError as error:
             self._tell(emulated.encode(emulated.failed(name, error.message)))
             if isinstance(error, MissingToolError) and self._config.getini(_MISSING) == "skip":
@@ -180,16 +185,14 @@ class Emulate:
         path = self._config.rootpath / given
         return path if path.is_file() else os.fspath(given)
 
-    def _time_limit(self, given: float | None) -> float:
+    def _time_limit(self, given: float | None, of_project: float | None) -> float:
         from harness.setup import DEFAULT_TIME_LIMIT_S
 
-        if given is not None:
-            return given
         option: float | None = self._config.getoption("--emulate-timeout")
-        return DEFAULT_TIME_LIMIT_S if option is None else option
+        return next((limit for limit in (given, option, of_project) if limit is not None), DEFAULT_TIME_LIMIT_S)
 
     def _result(
-        self, path: Path, platform: str, files: list[Path], axes: dict[str, Any], time_limit_s: float
+        self, project: Project, path: Path, platform: str, files: list[Path], axes: dict[str, Any], time_limit_s: float
     ) -> Result:
         """The run of these arguments, emulated where it was not yet: contents of files count, not their paths alone."""
         from harness import pipeline
@@ -199,7 +202,7 @@ class Emulate:
         contents = tuple((item, _sha256(item)) for item in (path, *files, *known_by))
         key = (contents, platform, *axes.items())
         if key not in known:
-            with pytest.MonkeyPatch.context() as patch:
+            with pytest.MonkeyPatch.context() as patch, project.environment():
                 if not os.environ.get(_RESULTS):
                     patch.setenv(_RESULTS, str(self._folders.mktemp("harness-results")))
                 known[key] = pipeline.run(path, platform, input_paths=files, time_limit_s=time_limit_s, **axes)

@@ -300,7 +300,8 @@ def test_a_run_is_emulated_once(session: pytest.Pytester) -> None:
             path, platform, axes = calls[0]
             assert (path, platform) == (here / "kws.tflite", "stm32l496zg")
             assert axes == {"kernels": "cmsis-nn", "optimisation": "-O2", "fpu": None, "emulator": "qemu",
-                            "cycles": False, "input_paths": [], "time_limit_s": 7.0}
+                            "cycles": False, "calibration": None, "carry": False, "input_paths": [],
+                        "time_limit_s": 7.0}
 
         def test_second(emulate, calls, pytestconfig):
             emulate("kws.tflite", "stm32l496zg", kernels="cmsis-nn")
@@ -423,3 +424,54 @@ def test_names_are_text() -> None:
 def test_limits_are_numbers() -> None:
     with pytest.raises(BadInputError, match="no limit"):
         budgets.check({"flash": None})
+
+
+# --- with a project file ---------------------------------------------------------------------------------------------
+
+
+def test_what_a_test_does_not_say_is_the_project_files(
+    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HARNESS_PROJECT")
+    session.mkdir("nets")
+    (session.path / "kws.tflite").rename(session.path / "nets" / "kws.tflite")
+    (session.path / "harness.toml").write_text(
+        'platform = "rp2040"\nopt = "-Os"\ntimeout = 9\n[run]\nemulator = "both"\ncycles = true\n'
+        '[models]\nkws = "nets/kws.tflite"\n'
+    )
+    session.makepyfile("""
+        import pytest
+        from pathlib import Path
+        from harness.errors import BadInputError
+
+        def test_kws(emulate, calls):
+            emulate("kws")
+            emulate("kws", "stm32l496zg", optimisation="-O3", time_limit_s=3, cycles=False)
+            (path, platform, first), (_, other, second) = calls
+            assert (path, platform, other) == (Path("nets/kws.tflite").absolute(), "rp2040", "stm32l496zg")
+            assert (first["optimisation"], first["emulator"], first["time_limit_s"]) == ("-Os", "qemu", 9)
+            assert (first["kernels"], first["cycles"], second["cycles"]) == ("reference", True, False)
+            assert (second["optimisation"], second["time_limit_s"]) == ("-O3", 3)
+            with pytest.raises(BadInputError, match="names no such model"):
+                emulate("kwz")
+    """)
+    session.runpytest().assert_outcomes(passed=1)
+    (session.path / "harness.toml").write_text("platfrom = 3\n")
+    ended = session.runpytest()
+    ended.assert_outcomes(failed=1)
+    ended.stdout.fnmatch_lines(
+        ["*harness.toml: the table contains unknown key `platfrom`*", "*did you mean platform?*"]
+    )
+
+
+def test_a_project_file_above_is_not_the_tests_where_none_is_wanted(session: pytest.Pytester) -> None:
+    (session.path / "harness.toml").write_text('platform = "rp2040"\n')  # $HARNESS_PROJECT is /dev/null in these tests
+    session.makepyfile("""
+        import pytest
+        from harness.errors import BadInputError
+
+        def test_kws(emulate):
+            with pytest.raises(BadInputError, match="no platform is given"):
+                emulate("kws.tflite")
+    """)
+    session.runpytest().assert_outcomes(passed=1)
