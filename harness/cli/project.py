@@ -104,7 +104,7 @@ class Command(typer.core.TyperCommand):
         found = _now
         if found is None or found.command in _SHOWS:
             return super().invoke(ctx)
-        with _environment(defaults.variables(found.project, found.command)):
+        with environment(defaults.variables(found.project, found.command)):
             return super().invoke(ctx)
 
 
@@ -146,7 +146,7 @@ def _project(ctx: Any, args: list[str]) -> Project | None:
 
 def commands(group: Any) -> Commands:
     """The keys of every command of an application (as Typer makes Click's of it), by the command's names."""
-    return {names: _keys(command) for names, command in walk(group)}
+    return {names: () if names in _WITHOUT else _keys(command) for names, command in walk(group)}
 
 
 def walk(group: Any, above: keys.Command = ()) -> Iterator[tuple[keys.Command, Any]]:
@@ -292,7 +292,7 @@ def _is_said(ctx: Any, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
+def environment(variables: dict[str, str]) -> Iterator[None]:
     """With these variables set; afterwards the environment is as it was."""
     before = {name: os.environ.get(name) for name in keys.VARIABLES.values()}
     os.environ.update(variables)

@@ -92,25 +92,31 @@ def seen(path: Path) -> str:
     return os.path.normpath(path) if here.startswith("..") else here
 
 
-def model(project: Project, given: str) -> str:
+def model(project: Project, given: str, here: Path | None = None) -> str:
     """The path of the network that a command was asked for: a name of the file's, or a path.
+
+    Args:
+        project: the file.
+        given: the name, or the path.
+        here: the folder that a path is relative to, where that is not the current one.
 
     Raises:
         BadInputError: it is both, it is neither, or the file that it names is not there.
     """
     wanted = project.models.get(given)
     name = seen(project.path)
+    file = (here or Path()) / given
     if wanted is None:
-        if project.models and Path(given).name == given and not Path(given).suffix and not Path(given).exists():
+        if project.models and Path(given).name == given and not Path(given).suffix and not file.exists():
             near = difflib.get_close_matches(given, project.models, 1)
             hint = f"did you mean {near[0]}?" if near else f"it names {_some(project.models)}"
             raise BadInputError(f"{given}: there is no such file, and {name} names no such model", hint)
         return given
     path = project.at(wanted)
-    if Path(given).exists() and not (path.exists() and Path(given).samefile(path)):
+    if file.exists() and not (path.exists() and file.samefile(path)):
         raise BadInputError(
-            f"{given} is a model of {name} and a file of the current folder",
-            f"{Path(given).absolute()} is the file, {path} the model",
+            f"{given} is a model of {name} and a file of {'the current folder' if here is None else here}",
+            f"{file.absolute()} is the file, {path} the model",
         )
     if not path.exists():
         line = project.line(keys.MODELS, given)

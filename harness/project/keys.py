@@ -62,6 +62,7 @@ SHARED = {
 _OF_ITS_OWN: dict[Command, tuple[str, ...]] = {
     ("capture",): ("model", "platform", "fpu", "timeout"),
     ("history",): ("model", "platform"),
+    ("profile",): ("emulator",),
     ("scenarios",): ("platform",),
     ("validate",): ("platform",),
 }

@@ -299,3 +299,14 @@ def test_init_says_what_is_wrong(harness: Any, folder: Path) -> None:
     assert "unknown platform 'rp20'" in harness("init", "-p", "rp20").err
     assert not (folder / "harness.toml").exists()
     assert "no network" in harness("init", "sub").out
+
+
+def test_every_command_takes_its_defaults_in_the_same_way() -> None:
+    for names, command in projects.walk(typer.main.get_command(cli.app)):
+        assert isinstance(command, projects.Command), (
+            f"{' '.join(names)}: its Typer is no harness.cli.project.Application"
+        )
+    records = [
+        path.name for path in sorted((Path(cli.__file__).parent).rglob("*.py")) if "sys.argv" in path.read_text()
+    ]
+    assert records == ["__init__.py", "project.py"]  # all others record command_line()

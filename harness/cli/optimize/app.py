@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import typer
 from typer.core import TyperGroup
 
 from harness.cli.app import app
+from harness.cli.project import Application
 
 DEFAULT = "run"
 
@@ -22,7 +22,7 @@ class ScenarioFirst(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-optimize = typer.Typer(
+optimize = Application(
     cls=ScenarioFirst,
     no_args_is_help=True,
     help="From a scenario (its use, budgets, data) to the best network for it.\n\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from harness.cli.app import Json, print_json
 from harness.cli.optimize.app import optimize
 from harness.cli.optimize.run import Jobs
 from harness.cli.optimize.show import Stored
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO
 
 
@@ -39,7 +39,7 @@ def replay(
 
     with Steps(quiet=as_json) as steps:
         found = again(find(name), trials=trials, jobs=jobs, reuse=reuse, output=output, progress=steps,
-                      command=("harness", *sys.argv[1:]))  # fmt: skip
+                      command=command_line())  # fmt: skip
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:

@@ -13,6 +13,7 @@ import typer
 
 from harness.cli.app import Ended, Json, print_json, relative
 from harness.cli.optimize.app import optimize
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, BadInputError
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def _searched(checked: Scenario, output: Path | None, quiet: bool, options: dict
     started = time.monotonic()
     with Steps(quiet=quiet) as steps, Trials(quiet, checked, options["trials"]) as trials:
         try:
-            return search(
-                checked, output, progress=steps, on_batch=trials, command=("harness", *sys.argv[1:]), **options
-            )
+            return search(checked, output, progress=steps, on_batch=trials, command=command_line(), **options)
         except KeyboardInterrupt:
             _interrupted(signal.SIGINT, time.monotonic() - started)
         except Ended as ended:
