@@ -14,8 +14,9 @@ import msgspec
 from harness import baseline, explain, git, json_schema, labels
 from harness.errors import BadInputError, HarnessError
 from harness.explain import Explanation, LayerMoved, Moved
-from harness.gate import comparability
+from harness.gate import comparability, metrics
 from harness.gate.metrics import Value
+from harness.gate.verdict import Band, band
 from harness.records import Record
 from harness.result import Result
 
@@ -41,7 +42,7 @@ class Total(Record, frozen=True):
     """A metric of both, None where a result has no value of it.
 
     ``change_percent`` is in per cent of ``before``, None where that is 0. ``comparable``: nothing that differs makes it
-    incomparable.
+    incomparable. The bands are of a metric that is estimated, None of what is measured.
     """
 
     metric: str
@@ -51,6 +52,8 @@ class Total(Record, frozen=True):
     change: int | float | None
     change_percent: float | None
     comparable: bool
+    band_before: Band | None = None
+    band_after: Band | None = None
 
 
 class Part(Record, frozen=True):
@@ -117,7 +120,14 @@ def compare(before: Result, after: Result) -> Compared:
             Differs(what=item.what, before=item.theirs, after=item.mine, metrics=tuple(sorted(item.metrics)))
             for item in found
         ),
-        totals=tuple(_total(change, change.metric not in blocked) for change in baseline.changes(before, after)),
+        totals=tuple(
+            msgspec.structs.replace(
+                _total(change, change.metric not in blocked),
+                band_before=band(metrics.quantity(before, change.metric)),
+                band_after=band(metrics.quantity(after, change.metric)),
+            )
+            for change in baseline.changes(before, after)
+        ),
         memory=_parts(moved.memory),
         layers=_layers(moved),
         overhead=_part(moved.overhead),

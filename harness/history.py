@@ -19,6 +19,7 @@ from harness.baseline import Baseline
 from harness.errors import BadInputError, NewerSchemaError
 from harness.gate import comparability, metrics
 from harness.gate.metrics import Value
+from harness.gate.verdict import Band, band
 from harness.records import Record
 from harness.result import Result
 from harness.sweep.metrics import Direction
@@ -47,7 +48,8 @@ class Entry(Record, frozen=True):
 
     ``reason`` is the baseline's own, None of one without; ``subject`` is the commit's first line. ``value`` is None
     where there is none, as ``notes`` say. The change is that from the entry before that has a value; ``notes`` say also
-    what else differs from that one, so that its numbers are not comparable.
+    what else differs from that one, so that its numbers are not comparable. ``band`` is that of a value that is
+    estimated, None of what is measured.
     """
 
     commit: str | None
@@ -59,6 +61,7 @@ class Entry(Record, frozen=True):
     change: int | float | None
     change_percent: float | None
     notes: tuple[str, ...]
+    band: Band | None = None
 
 
 class Series(Record, frozen=True):
@@ -126,8 +129,14 @@ def history(
         unit=found.unit,
         direction=found.direction,
         series=tuple(sorted(series, key=lambda item: item.file)),
-        notes=changes.notes,
+        notes=(*changes.notes, *_estimated(metric, series)),
     )
+
+
+def _estimated(metric: str, series: Iterable[Series]) -> list[str]:
+    """What estimates are by and rest on."""
+    bands = (entry.band for item in series for entry in item.entries)
+    return list(dict.fromkeys(f"{metric} is estimated by {found.model}, {found.tier}" for found in bands if found))
 
 
 def _day(text: str) -> date:
@@ -340,6 +349,7 @@ def _entries(states: list[_State], metric: str) -> Iterator[Entry]:
             change=by,
             change_percent=100 * by / before if by is not None and before else None,
             notes=tuple(_notes(state, result, former, value, metric)),
+            band=None if result is None else band(metrics.quantity(result, metric)),
         )
         before = before if value is None else value
         former = former if result is None else result

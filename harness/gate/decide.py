@@ -17,7 +17,17 @@ from harness.gate.policy import File
 from harness.gate.verdict import NOT_JUDGED, SCHEMA, Comparison, FailurePart, PolicyPart, RunPart, State, Verdict
 from harness.result import Result
 
-_ORDER: tuple[State, ...] = ("worse", "blocked", "missing", "better", "warned", "suppressed", "ignored", "ok")
+_ORDER: tuple[State, ...] = (
+    "worse",
+    "undecided",
+    "blocked",
+    "missing",
+    "better",
+    "warned",
+    "suppressed",
+    "ignored",
+    "ok",
+)
 
 
 def decide(
@@ -25,8 +35,8 @@ def decide(
 ) -> Verdict:
     """The verdict on runs and on what could not be run.
 
-    Exit code: 3 where something was not measured or not compared; else 1 where something is worse than allowed, not
-    exact, or too large; else 0.
+    Exit code: 3 where something was not measured, not compared or not decided; else 1 where something is worse than
+    allowed, not exact, or too large; else 0.
     """
     judged, failed = tuple(runs), tuple(failures)
     comparisons = _sorted(judge(judged, given.policy.all_rules))
@@ -40,8 +50,21 @@ def decide(
         runs=parts,
         comparisons=comparisons,
         failures=failed,
-        notes=(*notes, *_advice(comparisons, judged)),
+        notes=(*notes, *_estimated(comparisons), *_advice(comparisons, judged)),
     )
+
+
+def _estimated(comparisons: tuple[Comparison, ...]) -> list[str]:
+    """What estimates among the comparisons rest on, and how they are judged."""
+    known = [item for item in comparisons if item.band is not None]
+    found = [
+        f"{item.metric} is estimated by {item.band.model}, {item.band.tier}" for item in known if item.band is not None
+    ]
+    if any(item.against == "limit" for item in known):
+        found.append("limits of estimates are judged by their bounds: undecided is no pass")
+    if any(item.against == "baseline" for item in known):
+        found.append("changes of estimates are of their values: the model's error is common to both")
+    return list(dict.fromkeys(found))
 
 
 def _advice(comparisons: tuple[Comparison, ...], runs: tuple[Judged, ...]) -> list[str]:
@@ -76,7 +99,7 @@ def _run(judged: Judged) -> RunPart:
 
 def _exit_code(comparisons: tuple[Comparison, ...], failures: tuple[FailurePart, ...]) -> int:
     states = {item.state for item in comparisons}
-    if states & {"blocked", "missing"} or not all(item.too_large for item in failures):
+    if states & {"undecided", "blocked", "missing"} or not all(item.too_large for item in failures):
         return EXIT_NOT_MEASURED
     return EXIT_VERDICT_NO if failures or "worse" in states else EXIT_PASS
 
@@ -95,8 +118,9 @@ def _headline(
     if code == EXIT_VERDICT_NO:
         return _and_more(worse, "worse")
     stopped = [f"{item.what}: {item.message}" for item in failures if not item.too_large]
-    for group in words.groups(item for item in comparisons if item.state in ("blocked", "missing")):
-        outcome = "not compared" if group.state == "blocked" else "missing"
+    outcomes: dict[State, str] = {"undecided": "undecided", "blocked": "not compared", "missing": "missing"}
+    for group in words.groups(item for item in comparisons if item.state in outcomes):
+        outcome = outcomes[group.state]
         stopped.append(f"{group.reason}: {group.metrics} of {_of(group, runs)} {outcome}")
     return _and_more(stopped, "like this") + (f"; and worse: {_and_more(worse, 'worse')}" if worse else "")
 

@@ -9,15 +9,16 @@ from fractions import Fraction
 
 import msgspec
 
-from harness import explain
+from harness import bands, explain
 from harness.explain import Explanation, LayerMoved, Moved
 from harness.gate import comparability, metrics
 from harness.gate.comparability import Differs
 from harness.gate.metrics import Metric, Value
 from harness.gate.policy import Incomparable, Missing, Only, Rule
-from harness.gate.verdict import Against, Cause, Comparison, Part, State
+from harness.gate.verdict import Against, Cause, Comparison, Part, State, band
 from harness.records import Record
 from harness.result import Layer, Result
+from harness.sweep.estimates import Quantity
 
 _MISSING: dict[Missing, State] = {"fail": "missing", "warn": "warned", "ignore": "ignored"}
 _INCOMPARABLE: dict[Incomparable, State] = {"block": "blocked", "suppress": "suppressed"}
@@ -128,6 +129,9 @@ class _Judging:
     def _limit(self, rule: Rule, metric: Metric, limit: float, value: Value | None, layer: Layer | None) -> Comparison:
         if value is None:
             return _made(metric, "limit", _MISSING[rule.missing], bound=limit, reason=self._why_missing(metric))
+        quantity = metrics.quantity(self._run.result, metric.name)
+        if quantity is not None:
+            return _band_limit(metric, limit, quantity)
         beyond = _beyond(value, limit, metric)
         return _made(
             metric,
@@ -163,7 +167,8 @@ class _Judging:
             return [_made(metric, "baseline", missing, reason=self._why_missing(metric))]
         if before is None:
             return [_made(metric, "baseline", missing, value=value, reason=_not_in_baseline(metric))]
-        return [_change(rule, metric, value, before, None, _of_run(moved, metric))]
+        made = _change(rule, metric, value, before, None, _of_run(moved, metric))
+        return [msgspec.structs.replace(made, band=band(metrics.quantity(run.result, metric.name)))]
 
     def _outputs(self, metric: Metric, moved: Explanation) -> Comparison:
         first = moved.first_output
@@ -176,6 +181,34 @@ class _Judging:
             note=_bytes_that_differ(moved) if layer is None else None,
         )
         return _made(metric, "baseline", "worse", value=False, baseline=True, cause=cause)
+
+
+def _band_limit(metric: Metric, limit: float, found: Quantity) -> Comparison:
+    """An estimate against a limit: by its bounds, not by its value."""
+    decided = found.against(limit)
+    states: dict[bands.State, State] = {"met": "ok", "missed": "worse", "undecided": "undecided"}
+    made = _made(
+        metric,
+        "limit",
+        states[decided],
+        value=found.value,
+        bound=limit,
+        excess=_percent(found.value - limit, limit) if decided == "missed" else None,
+    )
+    reason = None
+    if decided == "undecided":
+        reason = f"the limit, {limit:g} {metric.unit}, {_where(found, metric)}"
+    return msgspec.structs.replace(made, band=band(found), reason=reason)
+
+
+def _where(found: Quantity, metric: Metric) -> str:
+    """Where a limit lies that an estimate leaves open."""
+    value = f"{found.value:,.4g} {metric.unit}"
+    if found.low is None:
+        return f"says nothing: the estimate, {value}, has no bounds"
+    above = "above the lower bound" if found.high is None else "between the bounds"
+    bounds = f"{found.low:,.4g}" if found.high is None else f"{found.low:,.4g} to {found.high:,.4g}"
+    return f"lies {above} of the estimate, {value} ({bounds})"
 
 
 def _not_in_baseline(metric: Metric) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness import cache, store
+from harness.calibrate.use import Given
 from harness.errors import BadInputError, HarnessError
 from harness.gate.policy import File, Runs, TestSet
 from harness.records import Record
@@ -50,13 +51,14 @@ Measure = Callable[[Task], Done]
 class Wanted(Record, frozen=True):
     """A point of a policy. ``key`` is a hash of everything that decides its outcome, None where it cannot run.
 
-    ``cycles``: latency and energy are estimated, too.
+    ``cycles``: latency and energy are estimated, too, by ``calibration`` where there is one.
     """
 
     point: Point
     key: str | None
     test_set: tuple[str, str, int | None] | None
     cycles: bool = False
+    calibration: Given | None = None
 
 
 def wanted(policy: File) -> tuple[Wanted, ...]:
@@ -67,15 +69,27 @@ def wanted(policy: File) -> tuple[Wanted, ...]:
         MissingToolError: a compiler, or cargo, is not installed, so that no point can run.
     """
     found: dict[tuple[str, str], Wanted] = {}
-    asked: dict[tuple[str, str], bool] = {}
+    asked: dict[tuple[str, str], tuple[bool, Given | None]] = {}
     for index, runs in enumerate(policy.policy.runs):
         sweep, test_set = check(policy, index, runs)
+        known = {item.platform: item for item in sweep.calibrations}
         for point in expand.expand(sweep, by_name=True).points:
-            item = Wanted(point=point, key=_key(point, test_set), test_set=test_set, cycles=runs.cycles)
+            estimates = sweep.sweep.estimates, known.get(point.choice.platform)
+            item = Wanted(
+                point=point,
+                key=_key(point, test_set),
+                test_set=test_set,
+                cycles=estimates[0],
+                calibration=estimates[1],
+            )
             which = point.identity or point.choice.label, Path(point.choice.path).name
-            if asked.setdefault((point.choice.label, which[1]), runs.cycles) != runs.cycles:
+            before_asked = asked.setdefault((point.choice.label, which[1]), estimates)
+            if before_asked != estimates:
+                with_both = before_asked[0] and estimates[0]
+                what = "by two calibrations" if with_both else "with and without"
                 raise BadInputError(
-                    f"{policy.path}: runs[{index}].cycles: {point.choice.label} is there both with and without",
+                    f"{policy.path}: runs[{index}].{'calibration' if runs.calibration else 'cycles'}: "
+                    f"{point.choice.label} is there both {what}",
                     "a run is judged once: say the same in all [[runs]] that list it",
                 )
             before = found.setdefault(which, item)
@@ -103,7 +117,14 @@ def check(policy: File, index: int, runs: Runs) -> tuple[sweep_file.File, tuple[
         fpu=runs.fpu,
         emulator=runs.emulator,
     )
-    made = Sweep(name=policy.policy.name, axes=axes, time_limit_s=policy.policy.time_limit_s, cycles=runs.cycles)
+    made = Sweep(
+        name=policy.policy.name,
+        axes=axes,
+        time_limit_s=policy.policy.time_limit_s,
+        cycles=runs.cycles,
+        calibration=runs.calibration,
+        carry=runs.carry,
+    )
     try:
         sweep = sweep_file.checked(policy.path, policy.sha256, made)
     except BadInputError as error:
@@ -143,7 +164,7 @@ def _key(point: Point, test_set: tuple[str, str, int | None] | None) -> str | No
 def _harness_sha256() -> str:
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
-    folders = [package / name for name in ("cost", "emulators", "energy")]
+    folders = [package / name for name in ("calibrate", "cost", "emulators", "energy")]
     for path in sorted((*package.glob("*.py"), *(path for folder in folders for path in folder.iterdir()))):
         if path.suffix not in (".py", ".c", ".h", ".csv"):
             continue

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from harness.result import Result
 from harness.sweep import metrics as shared
-from harness.sweep.estimates import ASK, estimated
+from harness.sweep.estimates import ASK, Quantity, estimated
 from harness.sweep.metrics import Direction
 
 # "counts" depend on everything that decides executed code and its data; "sizes" on what is linked; "network" on the
@@ -89,15 +89,20 @@ def value(result: Result, metric: str) -> Value | None:
     is not part of a result.
     """
     if METRICS[metric].group == "estimates":
-        estimate = estimated(result)
-        quantity = None if estimate is None else estimate.of(metric)
-        return None if quantity is None else quantity.value
+        found_quantity = quantity(result, metric)
+        return None if found_quantity is None else found_quantity.value
     if metric in _READERS:
         return _READERS[metric](result)
     if metric in _SHARED:
         found: Value | None = getattr(shared.measured(result), metric)
         return found
     return None
+
+
+def quantity(result: Result, metric: str) -> Quantity | None:
+    """A run's estimate of a metric with its bounds; None of what is measured, and where there is none."""
+    estimate = estimated(result) if METRICS[metric].group == "estimates" else None
+    return None if estimate is None else estimate.of(metric)
 
 
 def without_estimate(result: Result, metric: str) -> str:

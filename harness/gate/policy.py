@@ -48,7 +48,9 @@ class Runs(_Table, frozen=True):
 
     ``models`` are paths of .tflite files, relative to the policy, or patterns (``nets/**/*.tflite``). ``fpu`` false
     computes floating point in software; without this key each platform's FPU is used where there is one. ``cycles`` has
-    latency and energy estimated, too, which takes QEMU.
+    latency and energy estimated, too, which takes QEMU; ``calibration`` by calibrations, one for each platform: a path
+    relative to the policy, or the board's name where its calibration is stored. With ``carry`` also where it is of
+    another build, which the estimate then says.
     """
 
     models: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
@@ -58,6 +60,8 @@ class Runs(_Table, frozen=True):
     fpu: tuple[bool, ...] = ()
     emulator: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = ("qemu",)
     cycles: bool = False
+    calibration: str | tuple[str, ...] = ()
+    carry: bool = False
     test_set: TestSet | None = None
 
 
@@ -79,6 +83,10 @@ class Rule(_Table, frozen=True):
     accepted; where both are given, the larger of the two allowances holds. ``limit`` is what the value itself must
     keep, whatever the baseline: a maximum where less is better, a minimum where more is. A rule with a limit and no
     allowance judges by the limit alone; one with neither accepts no change for the worse at all.
+
+    Of estimates (latency, energy) a limit is kept where the upper bound is within it, broken where the lower one is
+    beyond, and undecided else, which keeps the gate from passing. Changes are of the estimates' values: both are by the
+    same model, whose error is common to them, or they are not compared.
 
     ``missing`` says what a value means that is not there, in the run or in its baseline; ``incomparable`` what a
     baseline means that this run cannot be compared with: "block" keeps the gate from passing, "suppress" leaves the

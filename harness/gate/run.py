@@ -164,6 +164,7 @@ def _task(given: policy.File, key: str, item: Wanted, command: tuple[str, ...]) 
         time_limit_s=given.policy.time_limit_s,
         command=command,
         cycles=item.cycles,
+        calibration=item.calibration,
     )
     return Task(key=key, point=point, test_set=item.test_set)
 

@@ -10,14 +10,16 @@ from harness import json_schema, labels
 from harness.errors import EXIT_BAD_INPUT, EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
 from harness.gate.metrics import Value
 from harness.records import Record
+from harness.sweep.estimates import Quantity
 
 SCHEMA = "tflm-harness/gate/1"
 
-# "worse": beyond what is allowed. "blocked": the baseline is incomparable, "missing": a value or a baseline is not
-# there; both keep the gate from passing. "better": so much so that a new baseline is asked for. "suppressed" is
-# incomparable, "warned" and "ignored" are missing, each as its rule accepts it.
-State = Literal["worse", "blocked", "missing", "better", "warned", "suppressed", "ignored", "ok"]
-NOT_JUDGED: tuple[State, ...] = ("blocked", "missing", "warned", "suppressed", "ignored")
+# "worse": beyond what is allowed. "undecided": the limit lies between the bounds of an estimate. "blocked": the
+# baseline is incomparable, "missing": a value or a baseline is not there. These three keep the gate from passing.
+# "better": so much so that a new baseline is asked for. "suppressed" is incomparable, "warned" and "ignored" are
+# missing, each as its rule accepts it.
+State = Literal["worse", "undecided", "blocked", "missing", "better", "warned", "suppressed", "ignored", "ok"]
+NOT_JUDGED: tuple[State, ...] = ("undecided", "blocked", "missing", "warned", "suppressed", "ignored")
 
 # What a value was judged against.
 Against = Literal["baseline", "limit", "host", "board"]
@@ -45,13 +47,31 @@ class Cause(Record, frozen=True):
     note: str | None = None
 
 
+class Band(Record, frozen=True):
+    """What an estimate is, besides its value: its bounds, and what it rests on. ``high`` None: nothing bounds it above;
+    ``low`` None: nor below. The truth is to lie between them in the share ``coverage`` of cases."""
+
+    low: float | None
+    high: float | None
+    coverage: float
+    model: str
+    tier: str
+
+
+def band(found: Quantity | None) -> Band | None:
+    """Of an estimate; None of what is measured."""
+    if found is None:
+        return None
+    return Band(low=found.low, high=found.high, coverage=found.coverage, model=found.model, tier=found.tier)
+
+
 class Comparison(Record, frozen=True):
     """One metric of one run (of one layer of it) against the baseline or a limit.
 
     ``run`` is an index into the verdict's runs. ``bound`` is the last value that is not worse, in the metric's unit;
     ``change`` is the value less the baseline's, and ``change_percent`` that in per cent of the baseline; ``excess`` is
     how far the value is beyond the bound, in per cent of it: None where that is no number. ``reason`` says why there is
-    nothing to judge.
+    nothing to judge. ``band`` is that of a value that is estimated, None of what is measured.
     """
 
     run: int
@@ -69,6 +89,7 @@ class Comparison(Record, frozen=True):
     excess: float | None = None
     reason: str | None = None
     cause: Cause | None = None
+    band: Band | None = None
 
 
 class RunPart(labels.Subject, frozen=True):

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from harness.gate import metrics
 from harness.gate.metrics import Value
-from harness.gate.verdict import Cause, Comparison, Part, RunPart, State
+from harness.gate.verdict import Band, Cause, Comparison, Part, RunPart, State
 from harness.records import Record
+from harness.sweep.estimates import Quantity
 
 _LONGEST = 60
 
@@ -21,8 +22,8 @@ class Group(Record, frozen=True):
 
     @property
     def metrics(self) -> str:
-        """Their metrics, each once."""
-        return ", ".join(dict.fromkeys(item.metric for item in self.comparisons))
+        """Their metrics, each once, said to be estimated where they are."""
+        return ", ".join(dict.fromkeys(named(item.metric) for item in self.comparisons))
 
     @property
     def runs(self) -> tuple[int, ...]:
@@ -45,7 +46,25 @@ def subject(item: Comparison) -> str:
     """What was compared: the metric, said to be estimated where it is, or the layer whose instructions were counted."""
     if item.layer is not None:
         return f"layer {item.layer} {item.op}"
-    return f"estimated {item.metric}" if metrics.get(item.metric).group == "estimates" else item.metric
+    return named(item.metric)
+
+
+def named(metric: str) -> str:
+    """A metric, said to be estimated where it is."""
+    return f"estimated {metric}" if metrics.get(metric).group == "estimates" else metric
+
+
+def band(found: Band | Quantity | None) -> str:
+    """The bounds of an estimate, three digits each; "" of what is measured."""
+    if found is None:
+        return ""
+    if found.low is None:
+        return "no bounds"
+    return f"{_digits(found.low)} to {'?' if found.high is None else _digits(found.high)}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def amount(value: Value | None) -> str:
@@ -98,7 +117,9 @@ def finding(item: Comparison) -> str:
         return _truth(item, said)
     least_or_most = side(item)
     if item.against == "limit":
-        return f"{subject(item)} {with_unit(item.value, item)}, limit {least_or_most} {with_unit(item.bound, item)}"
+        bounds = f" ({band(item.band)})" if item.band is not None else ""
+        value = f"{with_unit(item.value, item)}{bounds}"
+        return f"{subject(item)} {value}, limit {least_or_most} {with_unit(item.bound, item)}"
     change = "" if item.change is None else signed(item.change)
     unit = "" if item.unit == item.metric else f" {item.unit}"
     return (

@@ -22,6 +22,7 @@ def compared(shown: Compared, everything: bool = False) -> RenderableType:
         parts += [Text.assemble(("differs", "yellow"), printable(f"  {what}")) for what in lines]
         parts.append(Padding(Text(printable(consequence), style="dim"), (0, 0, 0, 9), expand=False))
     parts += [Text(), _table("total", compare_lines.totals(shown))]
+    parts += [Text(printable(line), style="dim italic") for line in compare_lines.estimates(shown)]
     rows, left = compare_lines.layers(shown, everything)
     if rows:
         parts += [Text(), _table("layer, in it functions and classes", rows)]

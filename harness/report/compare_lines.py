@@ -75,9 +75,28 @@ def totals(shown: Compared) -> list[Line]:
             continue
         note = "" if item.comparable else _NOT_COMPARABLE
         unit = "" if item.unit == item.metric or "/" in item.unit or item.metric == "macs" else f", {item.unit}"
-        name = f"{item.metric.replace('_', ' ')}{unit}"
+        name = f"{words.named(item.metric).replace('_', ' ')}{unit}"
         lines.append(_line(0, name, item.before, item.after, item.change, item.change_percent, note))
+        if item.band_before is not None or item.band_after is not None:
+            before, after = (words.band(found) or "-" for found in (item.band_before, item.band_after))
+            lines.append(Line(1, "bounds", before, after, "", ""))
         lines += [_part(1, parts[name]) for name in _BELOW.get(item.metric, ())]
+    return lines
+
+
+def estimates(shown: Compared) -> list[str]:
+    """What the estimates among the totals are by and rest on; of both sides where that differs."""
+    lines = []
+    for item in shown.totals:
+        sides = [band and f"{band.model}, {band.tier}" for band in (item.band_before, item.band_after)]
+        if sides[0] == sides[1] and sides[0] is not None:
+            lines.append(f"{item.metric} is estimated by {sides[0]}")
+        elif any(sides):
+            lines += [
+                f"{item.metric} of {name} is estimated by {side}"
+                for name, side in zip("AB", sides, strict=True)
+                if side
+            ]
     return lines
 
 

@@ -18,6 +18,8 @@ def compared(shown: Compared, everything: bool = False) -> str:
         text += [f"- differs: {code(what)}" for what in differing]
         text.append(f"  - {consequence}")
     text += ["", *_table("total", compare_lines.totals(shown))]
+    said = compare_lines.estimates(shown)
+    text += ["", *(f"- {code(line)}" for line in said)] if said else []
     lines, left = compare_lines.layers(shown, everything)
     if lines:
         text += ["", *_table("layer, in it functions and classes", lines)]

@@ -16,6 +16,7 @@ from harness.report.tables import Column, FittingTable, Row, printable
 
 _STYLES: dict[State, str] = {
     "worse": "bold red",
+    "undecided": "bold red",
     "blocked": "bold red",
     "missing": "bold red",
     "better": "green",
@@ -31,6 +32,7 @@ _COLUMNS = [
     Column("what"),
     Column("baseline", right=True, spare=1),
     Column("now", right=True),
+    Column("bounds", right=True, spare=4),
     Column("change", right=True),
     Column("%", right=True, spare=2),
     Column("allowed", right=True),
@@ -77,7 +79,8 @@ def _rows(shown: Verdict, run: int, everything: bool) -> list[Comparison]:
 def _table(items: Sequence[Comparison]) -> list[RenderableType]:
     shown = items if len(items) <= _MOST_ROWS else items[: _MOST_ROWS - 1]
     rows = [Row(_cells(item)) for item in shown]
-    parts: list[RenderableType] = [_indented(FittingTable(_COLUMNS, rows))]
+    columns = [column for column in _COLUMNS if column.name != "bounds" or any(item.band for item in shown)]
+    parts: list[RenderableType] = [_indented(FittingTable(columns, rows))]
     if len(shown) < len(items):
         parts.append(_indented(Text(f"and {len(items) - len(shown)} more", style="dim")))
     return parts
@@ -93,6 +96,7 @@ def _cells(item: Comparison) -> dict[str, str | Text]:
         "what": words.subject(item),
         "baseline": words.amount(item.baseline),
         "now": words.amount(item.value),
+        "bounds": words.band(item.band),
         "change": "-" if item.change is None else words.signed(item.change),
         "%": words.percent(item.change_percent).removesuffix(" %"),
         "allowed": "yes" if item.bound is None else f"{words.side(item)} {words.amount(item.bound)}",

@@ -13,6 +13,7 @@ from harness.gate.verdict import Comparison, FailurePart, State, Verdict
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _KINDS: dict[State, str | None] = {
     "worse": "failure",
+    "undecided": "error",
     "blocked": "error",
     "missing": "error",
     "warned": "skipped",

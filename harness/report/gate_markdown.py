@@ -118,7 +118,7 @@ def _cells(shown: Verdict, item: Comparison) -> list[str]:
         code(shown.runs[item.run].label),
         code(words.subject(item)) + ("" if truth or item.unit == item.metric else f", {item.unit}"),
         words.amount(item.baseline),
-        words.amount(item.value),
+        words.amount(item.value) + (f" ({words.band(item.band)})" if item.band is not None else ""),
         change,
         "yes" if truth else f"{words.side(item)} {words.amount(item.bound)}",
         code(said) if said else "",

@@ -13,7 +13,7 @@ from harness.report.tables import Column, FittingTable, Row, printable
 def history(shown: History) -> RenderableType:
     """Each baseline with its entries, the oldest first, and why each was made."""
     unit = "" if shown.unit == shown.metric else f", {shown.unit}"
-    parts: list[RenderableType] = [Text(f"{shown.metric.replace('_', ' ')}{unit}")]
+    parts: list[RenderableType] = [Text(f"{words.named(shown.metric).replace('_', ' ')}{unit}")]
     for series in shown.series:
         parts += [
             Text(),
@@ -30,6 +30,7 @@ def _table(shown: History, series: Series) -> FittingTable:
         Column("date"),
         Column("commit", spare=2),
         Column("value", right=True),
+        *([Column("bounds", right=True, spare=3)] if any(entry.band for entry in series.entries) else []),
         Column("change", right=True, spare=1),
         Column("%", right=True),
         Column("reason", least=20, wraps=True),
@@ -43,6 +44,7 @@ def _cells(shown: History, entry: Entry) -> dict[str, str | Text]:
         "date": "-" if entry.date is None else entry.date[:10],
         "commit": "-" if entry.commit is None else entry.commit[:8],
         "value": words.amount(entry.value),
+        "bounds": words.band(entry.band) or "-",
         "change": words.signed(entry.change) if entry.change else "-",
         "%": Text(percent, _style(shown, entry)),
         "reason": _reason(entry),

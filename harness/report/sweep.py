@@ -22,9 +22,9 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO
+from harness.gate import words
 from harness.report.progress import Rate, Steps
 from harness.report.tables import console, printable
-from harness.sweep.estimates import Quantity
 from harness.sweep.metrics import ESTIMATES, METRICS
 from harness.sweep.pareto import Goal, Ranking, Standing
 from harness.sweep.plan import Failure, Point, Row
@@ -324,18 +324,7 @@ def _value(item: PointRow, goal: Goal, value: float) -> str:
     metric = METRICS[goal.metric]
     text = metric.text(value)
     found = None if item.estimate is None or metric.source != "estimate" else item.estimate.of(goal.metric)
-    return text if found is None else f"{text}\n{bounds(found)}"
-
-
-def bounds(found: Quantity) -> str:
-    """The bounds of an estimate, three digits each."""
-    if found.low is None:
-        return "no bounds"
-    return f"{_digits(found.low)} to {'?' if found.high is None else _digits(found.high)}"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return text if found is None else f"{text}\n{words.band(found)}"
 
 
 def _out(axes: _Axes, items: tuple[PointRow, ...]) -> Table:

@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 from gate_maker import plain, verdict
+from rich.console import Console, RenderableType
 from test_sweep_estimates import part
 
-from harness import baseline
+from harness import baseline, budgets
 from harness.energy import network
 from harness.errors import BadInputError
 from harness.gate import comparability, measure, metrics, policy
 from harness.gate.policy import Rule
 from harness.gate.verdict import Comparison
+from harness.report import gate, gate_junit, gate_markdown
 from harness.result import Interval, Result
 from tests.conftest import DIGITS
 
@@ -53,9 +55,63 @@ def test_a_slower_estimate_is_worse_and_names_the_layer() -> None:
     assert judged(estimated(1.1), estimated(), ENERGY).state == "worse"
 
 
-def test_a_limit_needs_no_baseline() -> None:
-    assert judged(estimated(), None, Rule(metric="latency", unit="ms", limit=10)).state == "ok"
-    assert judged(estimated(), None, Rule(metric="latency", unit="ms", limit=9.9)).state == "worse"
+@pytest.mark.parametrize(("limit", "state", "code"), [(16.0, "ok", 0), (15.9, "undecided", 3), (8.0, "undecided", 3),
+                                                      (7.9, "worse", 1)])  # fmt: skip
+def test_a_limit_is_judged_by_the_bounds(limit: float, state: str, code: int) -> None:
+    """Which are 8 and 16 ms."""
+    rule = Rule(metric="latency", unit="ms", limit=limit)
+    found = judged(estimated(), None, rule)
+    assert (found.state, found.value, found.bound) == (state, 10.0, limit)
+    assert found.band is not None and (found.band.low, found.band.high) == (8.0, 16.0)
+    assert (found.band.model, found.band.tier, found.band.coverage) == ("made/1", "uncalibrated", 0.9)
+    assert verdict(estimated(), None, [rule]).exit_code == code
+
+
+def test_undecided_is_said_and_never_a_pass() -> None:
+    found = verdict(estimated(), None, [Rule(metric="latency", unit="ms", limit=12)])
+    reason = "the limit, 12 ms, lies between the bounds of the estimate, 10 ms (8 to 16)"
+    assert (found.word, found.exit_code) == ("INCOMPLETE", 3)
+    assert found.headline.startswith(reason) and found.headline.endswith("undecided")
+    shown = text(gate.verdict(found))
+    assert f"undecided  {reason}" in shown and "estimated latency of" in shown
+    assert "latency is estimated by made/1, uncalibrated" in shown
+    assert "undecided is no pass" in shown
+    assert f"undecided: `{reason}`: estimated latency" in gate_markdown.summary(found)
+    assert b'type="undecided"' in gate_junit.junit(found)
+
+
+def test_a_limit_says_nothing_where_there_are_no_bounds() -> None:
+    bare = estimated(latency_ms=Interval(value=10.0, low=None, high=None), tier="t; carried to another build")
+    found = verdict(bare, None, [Rule(metric="latency", unit="ms", limit=1000)])
+    assert found.exit_code == 3 and "the estimate, 10 ms, has no bounds" in found.headline
+    assert any("carried to another build" in note for note in found.notes)
+
+
+def test_a_change_is_of_the_values_and_says_so() -> None:
+    found = verdict(estimated(1.1), estimated(), [LATENCY])
+    assert found.exit_code == 1
+    assert "changes of estimates are of their values: the model's error is common to both" in found.notes
+    for width in (80, 120):
+        shown = text(gate.verdict(found), width)
+        assert "estimated latency" in shown and max(map(len, shown.splitlines())) <= width
+    assert "8.64 to 17.3" in text(gate.verdict(found), 120)
+    assert "(8.64 to 17.3)" in gate_markdown.summary(found)
+    assert not any("estimate" in note for note in verdict(plain(), plain(), [Rule(metric="flash", unit="B")]).notes)
+
+
+def text(shown: RenderableType, width: int = 200) -> str:
+    console = Console(width=width)
+    with console.capture() as captured:
+        console.print(shown)
+    return captured.get()
+
+
+def test_budgets_of_tests_are_held_against_the_bounds() -> None:
+    assert budgets.excesses(estimated(), {"latency": 16}) == ()
+    (open_,) = budgets.excesses(estimated(), {"latency": 12})
+    assert open_.text == "estimated latency 10 ms (8 to 16), budget 12 ms: undecided; by made/1, uncalibrated"
+    (over,) = budgets.excesses(estimated(), {"latency": 7})
+    assert over.text.startswith("estimated latency 10 ms (8 to 16), budget 7 ms: missed")
 
 
 def test_energy_is_missing_where_the_power_is_not_known() -> None:

@@ -171,7 +171,7 @@ def test_an_estimate_that_is_not_there(metric: str, missing: object, state: str,
     assert len(found.of(state)) == 1  # type: ignore[arg-type]
     if code:
         assert f"no estimate of {metric} in the result (cycles = true in [[runs]], or" in found.headline
-        assert f"makes one): {metric} of kws.tflite on" in found.headline
+        assert f"makes one): estimated {metric} of kws.tflite on" in found.headline
 
 
 def test_accuracy_is_judged_by_its_limit() -> None:
