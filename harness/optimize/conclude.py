@@ -14,7 +14,7 @@ from harness.optimize.scenario import ACCURACY, Scenario
 from harness.optimize.study import Study
 
 # How many of the best are trained to the end and measured with their weights, until two of them meet every budget.
-_FINALISTS = 6
+FINALISTS = 6
 _WANTED = 2
 
 
@@ -68,7 +68,7 @@ def _finals(
 ) -> tuple[list[Pick], list[Pick]]:
     passed: list[Pick] = []
     refused: list[Pick] = []
-    for record in ranked[:_FINALISTS]:
+    for record in ranked[:FINALISTS]:
         progress("finals", len(passed), _WANTED)
         pick = finals.prepare(evaluator, record, study)
         (passed if pick.state == "met" else refused).append(pick)

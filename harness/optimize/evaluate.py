@@ -63,8 +63,8 @@ class Evaluator:
         self.scenario = scenario
         self._crew, self._memo, self._study = crew, known, study
         self._seed, self._progress, self._command = training_seed, progress, command
-        self._identify = expand.Identify(cycles=True)
-        self._built: set[tuple[tuple[str, ...], str]] = set()
+        self._identify = expand.Identify(cycles=True, calibrations=scenario.calibrations)
+        self._calibrations = {item.platform: item for item in scenario.calibrations}
         training = scenario.file.training
         self.rungs = halving.rungs(training.epochs, training.halving)
 
@@ -272,6 +272,7 @@ class Evaluator:
                 time_limit_s=DEFAULT_TIME_LIMIT_S,
                 command=self._command,
                 cycles=True,
+                calibration=self._calibrations.get(point.choice.platform),
             )
             for point in points
             if point.identity not in errors

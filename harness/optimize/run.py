@@ -15,7 +15,7 @@ import msgspec
 
 from harness import toolchain
 from harness.emulators import plugin
-from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
+from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError, HarnessError
 from harness.library import Progress, silent
 from harness.optimize import conclude, evaluate, judge, memo, space, study
 from harness.optimize.engine import Engine, Enumeration, Search
@@ -130,9 +130,13 @@ def _searched(
     """All trials: those that are stored, then batch by batch until there are enough, or the time is over."""
     records = list(kept.trials())
     shape, classes = shape_of(evaluator.scenario)
-    for record in records:  # where a study was killed between storing a batch and telling of it
-        engine.ask(record.number)
     for record in records:
+        if engine.ask(record.number) != record.params:
+            raise HarnessError(
+                f"{kept.folder}: {study.JOURNAL} and {study.TRIALS} disagree on trial {record.number}",
+                "remove the folder, or give another --out",
+            )
+    for record in records:  # where a study was killed between storing a batch and telling of it
         _tell(engine, evaluator.scenario, record)
     while len(records) < total and (deadline is None or time.monotonic() < deadline):
         start = len(records)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from harness import json_schema, platforms, toml_file
+from harness.calibrate import use
+from harness.calibrate.use import Given
 from harness.energy.units import Battery
 from harness.errors import BadInputError, HarnessError
 from harness.optimize import quantities
@@ -100,7 +102,9 @@ class ScenarioFile(_Table, frozen=True, kw_only=True):
 
     ``boards`` are names that ``harness platforms`` lists; a network must meet every budget on each of them. ``data`` is
     "digits", "mnist-5k" or "wrist". ``objectives``: of the networks that meet every budget, the best in the first is
-    picked; one or more of accuracy, latency, energy, instructions, flash, ram, macs.
+    picked; one or more of accuracy, latency, energy, instructions, flash, ram, macs. ``calibration`` has latency and
+    energy estimated by calibrations, one for each board: its name where its calibration is stored, or a file relative
+    to this one. No candidate of another build is possible then, unless ``carry`` is true: there is no interval then.
     """
 
     name: Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$")]
@@ -108,6 +112,8 @@ class ScenarioFile(_Table, frozen=True, kw_only=True):
     boards: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
     data: str
     objectives: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)] = (ACCURACY,)
+    calibration: str | tuple[str, ...] = ()
+    carry: bool = False
     use: Use = Use()
     budgets: Budgets = Budgets()
     reserve: Reserve = Reserve()
@@ -141,13 +147,17 @@ class Budget(Record, frozen=True):
 
 
 class Scenario(Record, frozen=True):
-    """A checked scenario with its budgets in their metrics' units; ``file`` is what the TOML file holds."""
+    """A checked scenario with its budgets in their metrics' units; ``file`` is what the TOML file holds.
+
+    ``calibrations`` are those that latency and energy are estimated by, one a board, or none.
+    """
 
     path: str
     sha256: str
     file: ScenarioFile
     duty: Duty | None
     budgets: tuple[Budget, ...]
+    calibrations: tuple[Given, ...] = ()
 
     @property
     def name(self) -> str:
@@ -182,8 +192,12 @@ def find(text: str) -> Path:
     raise BadInputError(f"{text}: there is no such file, and no scenario of that name", hint)
 
 
-def load(path: Path) -> Scenario:
+def load(path: Path, folder: Path | None = None) -> Scenario:
     """A scenario's file, checked.
+
+    Args:
+        path: the file.
+        folder: what files that it names are relative to; None: its own folder.
 
     Raises:
         BadInputError: it cannot be read, or a key or a value in it cannot be used; the message names file and key.
@@ -191,7 +205,14 @@ def load(path: Path) -> Scenario:
     found, sha256 = toml_file.read(path, ScenarioFile, "harness optimize FILE.toml", _hint)
     _check_names(path, found)
     duty = _duty(path, found)
-    scenario = Scenario(path=str(path), sha256=sha256, file=found, duty=duty, budgets=_budgets(path, found, duty))
+    scenario = Scenario(
+        path=str(path),
+        sha256=sha256,
+        file=found,
+        duty=duty,
+        budgets=_budgets(path, found, duty),
+        calibrations=_calibrations(path, found, folder or path.absolute().parent),
+    )
     found.space.check(path, _data(path, found.data))
     return scenario
 
@@ -242,6 +263,23 @@ def _check_names(path: Path, found: ScenarioFile) -> None:
         close = difflib.get_close_matches(found.data, data.names(), n=1)
         refuse(path, "data", f"there is no data named {found.data!r}",
                f"did you mean {close[0]}?" if close else f"one of {', '.join(data.names())}")  # fmt: skip
+
+
+def _calibrations(path: Path, found: ScenarioFile, folder: Path) -> tuple[Given, ...]:
+    names = (found.calibration,) if isinstance(found.calibration, str) else found.calibration
+    if found.carry and not names:
+        refuse(path, "carry", "it is about a calibration, and none is named", 'calibration = "BOARD or FILE"')
+    known: dict[str, Given] = {}
+    for name in names:
+        try:
+            given = use.given(name, found.carry, folder)
+        except BadInputError as error:
+            refuse(path, "calibration", error.message, error.hint)
+        known[given.platform] = given
+    lacking = [board for board in found.boards if names and board not in known]
+    if lacking or len(known) < len(names):
+        refuse(path, "calibration", "name one for each board", f"none is of {', '.join(lacking)}" if lacking else None)
+    return tuple(known.values())
 
 
 def _duty(path: Path, found: ScenarioFile) -> Duty | None:

@@ -123,7 +123,8 @@ class Study:
         Raises:
             BadInputError: it cannot be used any more.
         """
-        return load(self.folder / SCENARIO)
+        made = self.read()
+        return load(self.folder / SCENARIO, None if made is None else Path(made.scenario_path).absolute().parent)
 
     def trials(self) -> tuple[TrialRecord, ...]:
         """The trials that have ended, in order; a line that was cut off is none.

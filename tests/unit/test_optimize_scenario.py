@@ -71,6 +71,9 @@ def test_memory_is_by_default_that_of_the_smallest_board_less_the_reserve(tmp_pa
         ('[reserve]\nram = "320 KiB"', "reserve.ram: 320 KiB less a reserve of 320 KiB leave no room", "larger"),
         ("[budgets]\naccuracy = 95", "budgets.accuracy: Expected `float` <= 1", "--schema"),
         ("[budgets]\nspeed = 1", "unknown key `speed`", "--schema"),
+        ("carry = true", "carry: it is about a calibration, and none is named", None),
+        ('calibration = "nowhere.json"', "calibration: ", None),
+        ('calibration = "stm32l4r5zi"', "calibration: name one for each board", "none is of stm32l496zg"),
         ('objectives = ["speed"]', "unknown objective 'speed'", "accuracy, latency"),
         ('objectives = ["flash", "flash"]', "one is named twice", None),
         ('[space]\nfamilies = ["conv1d"]', "space.families: conv1d does not take digits", "dense, cnn"),
@@ -141,6 +144,11 @@ def test_shipped_scenarios_can_be_used(name: str) -> None:
     assert made.name == name
     assert check(made) == ()
     assert msgspec.json.encode(scenarios.schema())
+
+
+def test_a_calibration_is_found_by_its_board(tmp_path: Path) -> None:
+    made = scenario(tmp_path, 'calibration = "stm32l496zg"\ncarry = true\n')
+    assert [item.platform for item in made.calibrations] == ["stm32l496zg"]
 
 
 def test_axes_hold_each_value_once_in_order_and_candidates_what_means_something(tmp_path: Path) -> None:
