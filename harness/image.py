@@ -154,7 +154,7 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
     command: list[str | Path] = [arm.tool("g++"), *library.arch, library.optimisation]
     firmware = data_folder("firmware")
     command += ["-ffunction-sections", "-fdata-sections", f"-I{firmware / 'app'}"]
-    command += ["-x", "c", "image.c"]
+    command += [*(f"-D{macro}" for macro in library.macros), "-x", "c", "image.c"]
     if spec.board is not None:
         # Before the libraries, which hold what these take the place of.
         command += ["-Wall", "-Wextra", f"-I{firmware / 'hal'}", f"-I{firmware / 'targets' / 'cortex_m'}"]

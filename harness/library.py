@@ -41,6 +41,7 @@ class Library(Record, frozen=True):
     """What images are linked from: the folders of both parts, and a key that stands for everything they depend on.
 
     ``archives`` are those of a user's TFLM, which take the place of what is in ``runtime``; empty: the packaged one.
+    ``macros`` are what images must be compiled with to fit the application.
     """
 
     runtime: Path
@@ -52,6 +53,7 @@ class Library(Record, frozen=True):
     tflm: str
     cmsis_nn: str
     archives: tuple[Path, ...] = ()
+    macros: tuple[str, ...] = ()
 
 
 def silent(_what: str, _done: int | None, _total: int | None) -> None:

@@ -13,6 +13,8 @@ from harness.user_library.found import UserLibrary
 
 # What the vintages' own makefiles compile with.
 _STANDARDS = {headers.JULY_2020: "11", headers.TRANSITION: "17", headers.TODAY: "17"}
+# Room for the resolver's wrapper of a registration, which is larger in later releases: as firmware/CMakeLists.txt has it.
+_WRAPPERS = "HARNESS_WRAPPER_POINTERS=16"
 # What firmware says of itself on its first line, in one word; that of the packaged TFLM is in firmware/CMakeLists.txt.
 _WORDS = {headers.JULY_2020: "2020-07-api", headers.TRANSITION: "2020-to-2022-api", headers.TODAY: "todays-api"}
 
@@ -115,6 +117,7 @@ def _library(
         tflm=found.identity,
         cmsis_nn=f"in {found.name}" if "cmsis-nn" in found.kernels else "none",
         archives=found.archives,
+        macros=(_WRAPPERS,) if table else (),
     )
 
 
