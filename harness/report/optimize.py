@@ -12,7 +12,7 @@ from harness.optimize import choose
 from harness.optimize.records import Change, Judgement, Pick, Relaxation, StudyFile, StudyResult, TrialRecord
 from harness.optimize.replay import Replayed
 from harness.optimize.scenario import ACCURACY, Scenario
-from harness.report.tables import printable
+from harness.report.tables import Column, FittingTable, Row, printable
 from harness.sweep.metrics import METRICS
 
 STATES = {"met": "green", "missed": "bold red", "undecided": "yellow"}
@@ -175,7 +175,7 @@ def _nearest(scenario: Scenario, records: Sequence[TrialRecord], found: Sequence
                     f"    {judged.key}{'' if judged.board is None else f' on {judged.board}'}: {value(judged)}, "
                     f"{limit(judged)}: ",
                     (judged.state, STATES[judged.state]),
-                    f"; {judged.key} of {_needed(judged)} would do",
+                    f"; {judged.key} of {needed(judged)} would do",
                 )
             )
         if item.unknown:
@@ -183,9 +183,10 @@ def _nearest(scenario: Scenario, records: Sequence[TrialRecord], found: Sequence
     return Group(*lines)
 
 
-def _needed(item: Judgement) -> str:
-    needed = choose.needed(item)
-    return _percent(needed) if item.metric == ACCURACY else f"{_number(needed, item.unit)} {item.unit}".strip()
+def needed(item: Judgement) -> str:
+    """The limit that would let a trial in, with its unit."""
+    limit = choose.needed(item)
+    return _percent(limit) if item.metric == ACCURACY else f"{_number(limit, item.unit)} {item.unit}".strip()
 
 
 def _front(scenario: Scenario, records: Sequence[TrialRecord], result: StudyResult) -> RenderableType:
@@ -196,29 +197,38 @@ def _front(scenario: Scenario, records: Sequence[TrialRecord], result: StudyResu
     return Group(Text(title), table, *more)
 
 
-def trials(scenario: Scenario, records: Sequence[TrialRecord]) -> Table:
-    """Trials with what was measured and estimated of them on the first board."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in ("trial", "accuracy", "epochs", "instructions", "latency", "flash", "RAM"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("network", overflow="fold")
-    for item in records:
-        row = item.measurements[0].row if item.measurements else None
-        counts = row.measured if row else None
-        estimate = row.estimate if row else None
-        table.add_row(
-            str(item.number),
-            "-" if item.accuracy is None else _percent(item.accuracy),
-            "-" if item.epochs is None else str(item.epochs),
-            "-" if counts is None else f"{counts.instructions:,}",
-            "-" if estimate is None else f"{estimate.latency_ms.value:.3g} ms",
-            "-" if counts is None else f"{counts.flash:,} B",
-            "-" if counts is None else f"{counts.ram:,} B",
-            Text(item.state, style=STATES[item.state]),
-            printable(item.candidate.label),
-        )
-    return table
+def trials(scenario: Scenario, records: Sequence[TrialRecord]) -> FittingTable:
+    """Trials with what was measured and estimated of them on the first board; the state where they differ in it."""
+    columns = [
+        Column("trial", right=True),
+        Column("accuracy", right=True),
+        Column("epochs", right=True, spare=5),
+        Column("instructions", right=True),
+        Column("est. latency", right=True, spare=1),
+        Column("flash", right=True, spare=2),
+        Column("RAM", right=True, spare=3),
+        *([Column("state", spare=4)] if len({item.state for item in records}) > 1 else []),
+        Column("network", least=30, wraps=True),
+    ]
+    return FittingTable(columns, map(_trial, records))
+
+
+def _trial(item: TrialRecord) -> Row:
+    row = item.measurements[0].row if item.measurements else None
+    counts, estimate = (row.measured, row.estimate) if row else (None, None)
+    return Row(
+        {
+            "trial": str(item.number),
+            "accuracy": "-" if item.accuracy is None else _percent(item.accuracy),
+            "epochs": "-" if item.epochs is None else str(item.epochs),
+            "instructions": "-" if counts is None else f"{counts.instructions:,}",
+            "est. latency": "-" if estimate is None else f"{estimate.latency_ms.value:.3g} ms",
+            "flash": "-" if counts is None else f"{counts.flash:,} B",
+            "RAM": "-" if counts is None else f"{counts.ram:,} B",
+            "state": Text(item.state, style=STATES[item.state]),
+            "network": item.candidate.label,
+        }
+    )
 
 
 def work(made: StudyFile, result: StudyResult) -> Text:
