@@ -90,6 +90,7 @@ def repository(sample: Sample, tmp_path: Path) -> Path:
     shutil.copytree(sample.folder, folder)
     for name in ("harness", "typer", "msgspec"):
         (folder / f"{name}.py").write_text("raise SystemExit('code of the pull request was run')\n")
+    (folder / "harness.toml").write_text('toolchain = "./of-the-pull-request/arm-none-eabi-"\n')
     return folder
 
 
@@ -234,7 +235,7 @@ def test_a_gate_that_passes(runner: Runner) -> None:
     assert len(list((folder / "results" / "runs").glob("mine-*"))) == 1
     # Nothing is left in the repository but what the test put there.
     assert {line[3:] for line in _git(runner.repository, "status", "--short").splitlines()} == {
-        "harness.py", "msgspec.py", "typer.py"
+        "harness.py", "harness.toml", "msgspec.py", "typer.py"
     }  # fmt: skip
 
 
@@ -323,7 +324,7 @@ def test_without_a_python_it_is_installed(repository: Path, tmp_path: Path) -> N
     runner.more["GITHUB_ACTION_PATH"] = str(action)
     assert runner.run() == 0
     assert runner.steps["Install the harness"].out == "bootstrap demo\npython -m harness --version\n"
-    assert "python -m harness gate --policy gate/sample.toml" in runner.steps["Run the gate"].out
+    assert "python -m harness --no-project gate --policy gate/sample.toml" in runner.steps["Run the gate"].out
 
 
 def test_what_is_printed_is_no_command_to_the_runner(runner: Runner, repository: Path, sample: Sample) -> None:
