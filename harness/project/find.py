@@ -54,8 +54,9 @@ def _of_environment() -> Path | None:
 def _named(path: Path, origin: str) -> Path:
     file = path / NAME if path.is_dir() else path
     if not file.exists():
-        raise BadInputError(f"{origin} {path}: there is no such file", INIT_HINT)
-    return file.absolute()
+        what = f"there is no {NAME} in this folder" if path.is_dir() else "there is no such file"
+        raise BadInputError(f"{origin} {path}: {what}", INIT_HINT)
+    return Path(os.path.abspath(file))  # noqa: PTH100  (without "..", and not through symbolic links)
 
 
 def nearest(start: Path) -> Path | None:
