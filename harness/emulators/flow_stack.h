@@ -27,13 +27,14 @@ typedef struct {
 typedef struct activation {
   struct activation *below; /* of an exception: what it interrupted */
   bool is_exception;
+  bool switches; /* its handler, or one that ended right before it, is that of SVC or PendSV: it may switch stacks */
   frame_t *frames;
   size_t depth;
   uint64_t own, interrupts; /* executed in it, and in exceptions that interrupted it */
   const part_t *last;
   uint64_t repeats_from;    /* QEMU abandoned its last block there (see counter.c) */
   uint64_t stack;           /* where it last pushed or popped, or was saved; 0: not known */
-  uint64_t saved, restored; /* of an exception: where it last stored and loaded several registers; 0: nowhere */
+  uint64_t saved, restored; /* of an exception: where it first stored and last loaded several registers; 0: nowhere */
   size_t *region_depth;
 } activation_t;
 
@@ -208,10 +209,20 @@ static bool went_on_inside(const activation_t *stopped, const part_t *part) {
 
 static void begin_exception(part_t *part) {
   /* A handler that returns while another exception waits does not go back in between (tail-chaining). */
-  if (current->is_exception && current->last->ending.leaves == RETURNS && is_at_root(current)) end_exception(current);
+  activation_t before = *current;
+  leaves_t leaves = current->last->ending.leaves;
+  bool returned = leaves == RETURNS || (leaves == JUMPS_REGISTER && current->switches);
+  bool chained = current->is_exception && returned && is_at_root(current);
+  if (chained) end_exception(current);
   if (!(part->entry && part->entry->flags & HANDLER)) notes.learnt_handlers += !was_called(part->start);
   remember_call(part->start);
   current = activation(part, current, true);
+  current->switches = part->entry && part->entry->flags & SWITCHER;
+  if (chained && before.switches) {
+    current->switches = true;
+    current->saved = before.saved;
+    current->restored = before.restored;
+  }
 }
 
 static uint64_t distance(const activation_t *thread, uint64_t stack) {
@@ -237,10 +248,13 @@ static activation_t *nearest_candidate(uint64_t stack) {
   return nearest;
 }
 
+/* The stacks that may go on at a block. A handler that neither is of SVC or PendSV nor loaded several registers goes
+ * back to what it interrupted, where it can. */
 static void find_candidates(activation_t *thread, const part_t *part) {
   candidates_used = 0;
   if (goes_on_at(thread, part)) candidates[candidates_used++] = thread;
-  for (size_t i = 0; !thread->is_exception && i < parked_used; i++) {
+  if (thread->is_exception || (candidates_used && !current->switches && !current->restored)) return;
+  for (size_t i = 0; i < parked_used; i++) {
     if (goes_on_at(parked[i], part)) candidates[candidates_used++] = parked[i];
   }
 }
@@ -254,10 +268,10 @@ static bool return_from_exception(part_t *part, bool must) {
   activation_t *thread = current->below;
   while (thread->is_exception && !goes_on_at(thread, part)) thread = thread->below;
   find_candidates(thread, part);
-  bool inside = !candidates_used && went_on_inside(thread, part);
+  bool switches = current->switches;
+  /* A function that begins may be another thread's first, also where the interrupted one has just begun the same. */
+  bool inside = !candidates_used && went_on_inside(thread, part) && !(switches && part->entry);
   if (!candidates_used && !inside && !must) return false;
-  const function_t *handler = entry_at(current->frames[0].function);
-  bool switches = handler && handler->flags & SWITCHER;
   uint64_t saved = switches ? current->saved : 0, restored = switches ? current->restored : 0;
   while (current != thread) end_exception(current);
   activation_t *restored_candidate = candidates_used > 1 && restored ? nearest_candidate(restored) : NULL;
@@ -321,10 +335,11 @@ static void leave(part_t *part, leaves_t leaves) {
       leave_to(current, chain, true);
       return;
     }
-    /* Where SVC or PendSV, which switch stacks, branch to a function, that is a thread's first, not theirs. */
-    const function_t *handler = entry_at(current->frames[0].function);
-    bool switches = handler && handler->flags & SWITCHER && part->entry;
-    if (current->is_exception && chain == 0 && return_from_exception(part, leaves == RETURNS || switches)) {
+    /* Where SVC or PendSV has saved or restored registers and branches to a function, that is a thread's first, also from
+     * a function that the handler called. */
+    bool switches = current->switches && (current->saved || current->restored) && part->entry;
+    bool may_return = chain == 0 || (switches && returning_to(current, part->start) == SIZE_MAX);
+    if (current->is_exception && may_return && return_from_exception(part, leaves == RETURNS || switches)) {
       return; /* the block is followed from there */
     }
   }
@@ -505,5 +520,9 @@ static void at_stack(unsigned vcpu, uint32_t info, uint64_t address, void *user)
 static void at_several(unsigned vcpu, uint32_t info, uint64_t address, void *user) {
   (void)vcpu, (void)user;
   if (!file || !current || !current->is_exception) return;
-  *(qemu_plugin_mem_is_store(info) ? &current->saved : &current->restored) = address;
+  if (!qemu_plugin_mem_is_store(info)) {
+    current->restored = address;
+  } else if (!current->saved) {
+    current->saved = address;
+  }
 }

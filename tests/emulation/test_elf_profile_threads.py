@@ -16,7 +16,7 @@ from tests.emulation import elf_maker
 
 # Two threads of one function, each on a stack of its own, which hand over to each other by PendSV in the middle of
 # `job`; with TICKS, SysTick makes them do so in the middle of anything.
-SYSTEM = """
+SYSTEM = r"""
   .equ ICSR, 0xE000ED04
   .equ SYSTICK, 0xE000E010
   .equ JOBS, 40
@@ -103,9 +103,16 @@ SYSTEM = """
   eor r2, #1
   str r2, [r1]
   ldr r0, [r3, r2, lsl #2]
+  .if SINGLY                // nothing but the next push or pop tells then which thread goes on
+  .irp register, r4, r5, r6, r7, r8, r9, r10, r11
+  ldr \register, [r0], #4
+  .endr
+  .else
   ldmia r0!, {r4-r11}
+  .endif
   msr psp, r0
-  bx lr
+  mov r3, lr
+  bx r3
   .ltorg
   endfunc pendsv
   func svc                  // starts the first thread
@@ -196,8 +203,8 @@ def job(rounds: int) -> int:
     return 8 + 5 + 2 + work(rounds) + 9 + work(rounds)
 
 
-def build(folder: Path, rounds: tuple[int, int], ticks: int) -> Path:
-    symbols = f"  .equ N_A, {rounds[0]}\n  .equ N_B, {rounds[1]}\n  .equ TICKS, {ticks}\n"
+def build(folder: Path, rounds: tuple[int, int], ticks: int, singly: int = 0) -> Path:
+    symbols = f"  .equ N_A, {rounds[0]}\n  .equ N_B, {rounds[1]}\n  .equ TICKS, {ticks}\n  .equ SINGLY, {singly}\n"
     return elf_maker.build(folder, symbols + SYSTEM)
 
 
@@ -211,9 +218,9 @@ def each(profile: ElfProfile, name: str) -> list[int]:
     return [call.instructions for item in profile.regions if item.name == name for call in item.first_calls]
 
 
-@pytest.fixture(scope="module")
-def handed_over(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ElfProfile]:
-    elf = build(tmp_path_factory.mktemp("threads"), (50, 30), 0)
+@pytest.fixture(scope="module", params=[0, 1], ids=["several", "singly"])
+def handed_over(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ElfProfile]:
+    elf = build(tmp_path_factory.mktemp("threads"), (50, 30), 0, request.param)
     return elf, profiled(elf)
 
 
