@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from harness.cli.app import Json, app, print_json
+from harness.cli.calibration import Calibration, Carry
 from harness.cli.project import command_line
 from harness.cli.toolchain import Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
@@ -38,6 +39,8 @@ def energy(
     ] = None,
     opt: Annotated[str | None, typer.Option("--opt", help="Optimisation level of a MODEL.")] = None,
     toolchain: Toolchain = None,
+    calibration: Calibration = None,
+    carry: Carry = False,
     period: Annotated[str | None, _option("--period", "Time from inference to inference: 1s, 500ms, 5min.")] = None,
     battery: Annotated[str | None, _option("--battery", "225mAh@3V, 2.4Ah@3.6V, 675mWh or 2430J.")] = None,
     latency: Annotated[str | None, _option("--latency", "Of an inference, instead of an estimate: 12ms.")] = None,
@@ -70,7 +73,13 @@ def energy(
         battery=store,
         trace=None if trace is None else _trace(trace, marker, threshold, volts),
     )
-    found = _answer(target, query, kernels, opt, quiet=as_json)
+    by = (calibration, carry)
+    if (calibration is not None or carry) and (latency is not None or not (target or "").endswith(_MODEL_SUFFIX)):
+        raise BadInputError(
+            "a calibration is about the latency of a MODEL that is measured",
+            "name a .tflite file, without --latency; a stored run has its estimate: harness run --calibration",
+        )
+    found = _answer(target, query, kernels, opt, by, quiet=as_json)
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -115,7 +124,9 @@ def _trace(path: Path, marker: str | None, threshold: str | None, volts: float |
     return traces.measure(read, marker, level)
 
 
-def _answer(target: str | None, query: Query, kernels: str | None, opt: str | None, quiet: bool) -> Answer:
+def _answer(
+    target: str | None, query: Query, kernels: str | None, opt: str | None, by: tuple[str | None, bool], quiet: bool
+) -> Answer:
     """The answer about a run, a network that is measured first where its latency is not given, or neither."""
     from harness import model
     from harness.energy import answer, network
@@ -138,7 +149,7 @@ def _answer(target: str | None, query: Query, kernels: str | None, opt: str | No
     else:
         model.load(Path(target))
         answer.check(query)  # so that nobody waits for a measurement that leads nowhere
-        result = _measured(Path(target), query.platform, kernels, opt, quiet)
+        result = _measured(Path(target), query.platform, kernels, opt, by, quiet)
     known = msgspec.structs.replace(
         query, platform=result.platform, kernels=result.kernels, type=network.type_of_run(result)
     )
@@ -154,7 +165,10 @@ def _stored(run: str, platform: str | None) -> Result:
     return result
 
 
-def _measured(path: Path, platform: str, kernels: str | None, opt: str | None, quiet: bool) -> Result:
+def _measured(
+    path: Path, platform: str, kernels: str | None, opt: str | None, by: tuple[str | None, bool], quiet: bool
+) -> Result:
+    """``by`` is the calibration that the latency is estimated by, and whether it may be carried."""
     from harness import pipeline
     from harness.report.progress import Steps
 
@@ -165,6 +179,8 @@ def _measured(path: Path, platform: str, kernels: str | None, opt: str | None, q
             kernels=kernels or "reference",
             optimisation=opt or "-O2",
             cycles=True,
+            calibration=by[0],
+            carry=by[1],
             progress=steps,
             command=command_line(),
         )

@@ -103,7 +103,7 @@ def _estimate(query: Query, result: Result | None) -> EnergyPart | None:
     if query.latency_s is not None:
         return estimate.inference(estimate.given(query.latency_s), drawn)
     assert result is not None and known is not None
-    return estimate.layered(known, result.layers, drawn)
+    return estimate.layered(known, result.layers, drawn, result.kernels)
 
 
 def _power(query: Query) -> power.Power:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.energy import spread
 from harness.energy.power import COVERAGE, Headline, Level, Power
 from harness.energy.trace import Measured
 from harness.energy.units import Battery
@@ -28,13 +29,20 @@ class Latency(Record, frozen=True):
 
 
 class LayerEnergy(Record, frozen=True):
-    """A layer's share: ``index`` None is what runs around the operators. Bounds are known of the whole alone."""
+    """A layer's share: ``index`` None is what runs around the operators.
+
+    Bounds are wider than the whole's, in which the errors of layers partly cancel: they take in how much farther layers
+    are off than their network (``harness.energy.spread``), and the power of their kind of operator. ``high_uj`` None:
+    nothing bounds it above; ``low_uj`` None: nor below, or it was stored without them.
+    """
 
     index: int | None
     op: str
     latency_ms: float
     power_mw: float
     energy_uj: float
+    low_uj: float | None = None
+    high_uj: float | None = None
 
 
 class EnergyPart(Record, frozen=True):
@@ -103,20 +111,43 @@ def inference(latency: Latency, power: Power) -> EnergyPart:
     return _part(latency, power, power.whole, latency.ms.value * power.whole.mw, ())
 
 
-def layered(found: EstimatePart, layers: Sequence[Layer], power: Power) -> EnergyPart:
-    """Energy of an inference by its layers' estimated latencies, each times the power of its kind of operator."""
+def layered(found: EstimatePart, layers: Sequence[Layer], power: Power, kernels: str | None = None) -> EnergyPart:
+    """Energy of an inference by its layers' estimated latencies, each times the power of its kind of operator.
+
+    Args:
+        found: the latencies.
+        layers: the operators of the run.
+        power: the board's.
+        kernels: the kernel set, by which layers are off differently; None: not known.
+    """
     named = [(layer.op, part) for layer, part in zip(layers, found.layers, strict=True)]
     parts = []
     for op, part in (*named, ("overhead", found.overhead)):
-        mw = power.of(op).mw
+        level = power.of(op)
+        bounds = _of_layer(part.latency_ms * level.mw, found.latency_ms, level, spread.factor(kernels))
         parts.append(
             LayerEnergy(
-                index=part.index, op=op, latency_ms=part.latency_ms, power_mw=mw, energy_uj=part.latency_ms * mw
+                index=part.index,
+                op=op,
+                latency_ms=part.latency_ms,
+                power_mw=level.mw,
+                energy_uj=bounds.value,
+                low_uj=bounds.low,
+                high_uj=bounds.high,
             )
         )
     total = sum(part.energy_uj for part in parts)
     time = sum(part.latency_ms for part in parts)
     return _part(from_estimate(found), power, _mix(parts, power, total, time), total, tuple(parts))
+
+
+def _of_layer(energy_uj: float, latency: Interval, level: Level, apart: float) -> Interval:
+    """A layer's energy with the bounds of the network's latency, of the layer's share in it, and of its power."""
+    factor = None if level.factor is None else math.exp(math.hypot(math.log(level.factor), math.log(apart)))
+    found = _scaled(energy_uj, latency, factor)
+    if factor is None and found.low is not None:
+        return Interval(value=found.value, low=found.low / apart, high=None)
+    return found
 
 
 def _mix(parts: Sequence[LayerEnergy], power: Power, total: float, time: float) -> Level:

@@ -86,7 +86,8 @@ def _estimated(found: EnergyPart) -> Text:
 def _layers(layers: tuple[LayerEnergy, ...]) -> FittingTable:
     columns = [
         Column("#", right=True), Column("operator"), Column("about ms", right=True),
-        Column("about mW", right=True, spare=1), Column("about uJ", right=True), Column("share", right=True),
+        Column("about mW", right=True, spare=2), Column("about uJ", right=True), Column("90 % of cases", right=True),
+        Column("share", right=True, spare=1),
     ]  # fmt: skip
     total = sum(layer.energy_uj for layer in layers)
     return FittingTable(columns, [_row(layer, total) for layer in layers])
@@ -98,10 +99,21 @@ def _row(layer: LayerEnergy, total: float) -> Row:
         "operator": layer.op,
         "about ms": f"{layer.latency_ms:.3g}",
         "about mW": f"{layer.power_mw:.3g}",
-        "about uJ": f"{layer.energy_uj:,.0f}" if layer.energy_uj >= 100 else f"{layer.energy_uj:.3g}",
+        "about uJ": _microjoules(layer.energy_uj),
+        "90 % of cases": _layer_bounds(layer),
         "share": f"{100 * layer.energy_uj / total:.1f}%" if total else "-",
     }
     return Row(cells, "italic dim" if layer.index is None else "italic")
+
+
+def _layer_bounds(layer: LayerEnergy) -> str:
+    if layer.low_uj is None:
+        return "-"
+    return f"{_microjoules(layer.low_uj)} to {'?' if layer.high_uj is None else _microjoules(layer.high_uj)}"
+
+
+def _microjoules(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _duty(duty: Duty) -> Text:

@@ -78,7 +78,7 @@ def _energy(result: Result) -> Quantity:
     assert result.estimate is not None, "the caller has seen it"
     clock_hz = platforms.load(result.platform).clock_hz
     drawn = power.active(result.platform, clock_hz, result.kernels, network.type_of_run(result))
-    found = energy.layered(result.estimate, result.layers, drawn)
+    found = energy.layered(result.estimate, result.layers, drawn, result.kernels)
     return _quantity(found.energy_uj, found.model, found.tier, found.coverage)
 
 

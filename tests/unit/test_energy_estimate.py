@@ -12,7 +12,7 @@ import pytest
 
 from harness import cli, store
 from harness.cost.features import Features
-from harness.energy import answer, estimate, power, units
+from harness.energy import answer, estimate, power, spread, units
 from harness.energy.power import Level, Power
 from harness.errors import BadInputError, HarnessError
 from harness.records import FlashUse
@@ -37,10 +37,10 @@ def part(index: int | None, latency_ms: float) -> LayerEstimate:
     return LayerEstimate(index=index, cycles=round(80_000 * latency_ms), latency_ms=latency_ms, features=used)
 
 
-def estimated(low: float = 9.0, high: float | None = 12.5) -> EstimatePart:
+def estimated(low: float | None = 9.0, high: float | None = 12.5) -> EstimatePart:
     """10 ms: 8 in a convolution, 1.5 in a softmax, 0.5 around them."""
     return EstimatePart(
-        model="first-principles/1",
+        model="first-principles/2",
         tier="uncalibrated",
         clock_hz=80_000_000,
         cycles=Interval(value=800_000, low=720_000, high=None),
@@ -64,7 +64,7 @@ def test_layers_times_the_power_of_their_kind() -> None:
     assert found.energy_uj.value == 480.0
     assert found.power_mw.value == 48.0
     assert found.latency.notes == ("left out",)
-    assert found.tier == "latency: first-principles/1, uncalibrated; power: measured on x"
+    assert found.tier == "latency: first-principles/2, uncalibrated; power: measured on x"
 
 
 def test_bounds_are_combined_as_independent() -> None:
@@ -75,6 +75,25 @@ def test_bounds_are_combined_as_independent() -> None:
     assert found.high == pytest.approx(480 * math.exp(centre + reach))
     exact = estimate.inference(estimate.given(0.01), power.given(0.045)).energy_uj
     assert (exact.value, exact.low, exact.high) == pytest.approx((450, 450, 450))
+
+
+def test_bounds_of_layers_take_in_how_far_layers_are_off() -> None:
+    """Of the convolution: the latency's bounds, the spread of layers, and its own power, as independent errors."""
+    apart = spread.factor("cmsis-nn")
+    assert 1.0 < apart < 2.0 and spread.factor("another") == max(apart, spread.factor("reference"))
+    first, second, around = estimate.layered(estimated(), run().layers, KNOWN, "cmsis-nn").layers
+    centre, reach = (math.log(0.9) + math.log(1.25)) / 2, math.log(1.25 / 0.9) / 2
+    whole = math.hypot(reach, math.hypot(math.log(1.05), math.log(apart)))
+    assert first.low_uj == pytest.approx(400 * math.exp(centre - whole))
+    assert first.high_uj == pytest.approx(400 * math.exp(centre + whole))
+    assert second.high_uj is not None and first.high_uj is not None
+    assert second.high_uj / second.energy_uj > first.high_uj / first.energy_uj
+    assert around.low_uj is not None and around.low_uj < around.energy_uj
+    bare = msgspec.structs.replace(KNOWN, whole=Level(mw=40.0, factor=None), operators={})
+    lowest = estimate.layered(estimated(), run().layers, bare, "cmsis-nn").layers[0]
+    assert (lowest.low_uj, lowest.high_uj) == (pytest.approx(320 * 0.9 / apart), None)
+    unknown = estimate.layered(estimated(low=None, high=None), run().layers, KNOWN, "cmsis-nn").layers[0]
+    assert (unknown.low_uj, unknown.high_uj) == (None, None)
 
 
 def test_what_is_not_bounded_stays_so() -> None:
