@@ -115,11 +115,19 @@ SYSTEM = r"""
   bx r3
   .ltorg
   endfunc pendsv
-  func svc                  // starts the first thread
+  func svc                  // starts the first thread, and the timer: no earlier, since PendSV needs a thread
   ldr r3, =stacks
   ldr r0, [r3]
   ldmia r0!, {r4-r11}
   msr psp, r0
+  .if TICKS
+  ldr r0, =SYSTICK
+  ldr r1, =TICKS
+  str r1, [r0, #4]
+  str r1, [r0, #8]
+  movs r1, #7
+  str r1, [r0]
+  .endif
   mvn lr, #2
   bx lr
   .ltorg
@@ -166,14 +174,6 @@ SYSTEM = r"""
   ldr r1, =N_B
   ldr r2, =stacks + 4
   bl prepare
-  .if TICKS
-  ldr r0, =SYSTICK
-  ldr r1, =TICKS
-  str r1, [r0, #4]
-  str r1, [r0, #8]
-  movs r1, #7
-  str r1, [r0]
-  .endif
   svc #0
   b .
   .ltorg
