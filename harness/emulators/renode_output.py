@@ -69,8 +69,7 @@ def counts(output: Output) -> Counts:
     Raises:
         EmulationError: the run failed; one kind of failure has one message.
     """
-    _check_hooks(output)
-    _check_stack(output)
+    check(output)
     marks = [int(count) for count in MARK.findall(output.stdout)]
     end = _END.search(output.stdout)
     if end is None and output.stopped_by != STOP_TEXT:
@@ -80,6 +79,22 @@ def counts(output: Output) -> Counts:
     if any(segment < 0 for segment in segments):
         raise _error(output, f"Renode's counts at the marks fall, so they are not exact: {borders[1:][:20]}")
     return Counts(segments=segments, ended_by=STOP_TEXT if end is None else END_MARK)
+
+
+def check(output: Output) -> None:
+    """Refuse a run whose counts mean nothing, whatever ended it.
+
+    Raises:
+        EmulationError: a hook failed, or the stack ran over.
+    """
+    _check_hooks(output)
+    _check_stack(output)
+
+
+def stopped(text: str) -> tuple[int, int] | None:
+    """What was executed and where the core stands, as the end of a script says; None before it."""
+    where = _STOPPED.search(text)
+    return None if where is None else (int(where[1], 16), int(where[2], 16))
 
 
 def has_failed(log: str) -> bool:
@@ -153,10 +168,10 @@ def failure(output: Output) -> EmulationError:
 
 def _at_limit(output: Output) -> EmulationError:
     """The script ran to its end: the virtual time for the limit's instructions passed."""
-    where = _STOPPED.search(output.stdout)
+    where = stopped(output.stdout)
     if where is None:
         return _error(output, f"Renode does not say where the firmware stands on {output.machine}")
-    executed, pc = int(where[1], 16), int(where[2], 16)
+    executed, pc = where
     if executed >= output.instructions:
         message = f"the firmware did not end within {output.instructions} instructions on {output.machine}"
         return _error(output, f"{message}; it is at {pc:#x}", _last(output))

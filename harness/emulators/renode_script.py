@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import EmulationError
@@ -62,15 +63,17 @@ def instructions(job: Job) -> int:
     return int(job.time_limit_s * _MOST_INSTRUCTIONS_PER_SECOND)
 
 
-def batch(job: Job, repl: Path, log: Path) -> str:
+def batch(job: Job, repl: Path, log: Path, more: Sequence[str] = ()) -> str:
     """A script that runs the job's firmware to its end mark or to the limit, and then says where it stands.
+
+    ``more`` are lines that are carried out before it runs.
 
     Raises:
         EmulationError: a path has a character that Renode's scripts cannot hold.
     """
     quantum = _QUANTUM_TIMED if job.mark_address is None else _QUANTUM
     start, seconds = _start(job, repl, log, quantum), _seconds(instructions(job), job.machine.clock_hz)
-    return "\n".join([*start, *_run(seconds)]) + "\n"
+    return "\n".join([*start, *more, *_run(seconds)]) + "\n"
 
 
 def talking(job: Job, repl: Path, log: Path, terminal: Path) -> str:
