@@ -22,7 +22,7 @@ from harness.optimize.engine import Engine, Enumeration, Search
 from harness.optimize.evaluate import Evaluator
 from harness.optimize.memo import Memo
 from harness.optimize.records import STUDY_SCHEMA, Mode, Sampler, StudyFile, StudyResult, TrialRecord
-from harness.optimize.scenario import Scenario
+from harness.optimize.scenario import Scenario, ScenarioFile
 from harness.optimize.space import Value
 from harness.optimize.study import Study
 from harness.optimize.work import Crew
@@ -196,7 +196,7 @@ def _begun(kept: Study, scenario: Scenario, sampler: Sampler, seed: int, trials:
     for key, mine, theirs in (
         ("sampler", wanted.sampler, known.sampler),
         ("seed", wanted.seed, known.seed),
-        *_differences(_comparable(wanted.scenario), _comparable(known.scenario)),
+        *_differences(_comparable(wanted.scenario), _comparable(_complete(known.scenario))),
         *_differences(wanted.versions, known.versions),
     ):
         if mine != theirs:
@@ -251,6 +251,12 @@ def _comparable(scenario: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = value
     return {key: value for key, value in flat.items() if key not in ("search.trials", "title")}
+
+
+def _complete(stored: dict[str, Any]) -> dict[str, Any]:
+    """A stored scenario with the keys that were added since, at their defaults."""
+    found: dict[str, Any] = msgspec.to_builtins(msgspec.convert(stored, ScenarioFile))
+    return found
 
 
 def _differences(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
