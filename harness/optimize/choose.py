@@ -68,7 +68,7 @@ def _relaxation(record: TrialRecord) -> Relaxation | None:
     return Relaxation(
         trial=record.number,
         judgements=tuple(missing),
-        factor=max(_factor(item) for item in missing),
+        factor=max(factor(item) for item in missing),
         unknown=unknown,
     )
 
@@ -81,7 +81,8 @@ def needed(item: Judgement) -> float:
     return item.value if item.high is None else item.high
 
 
-def _factor(item: Judgement) -> float:
+def factor(item: Judgement) -> float:
+    """The limit that would be needed, by the limit that is given; the other way around for what is a least value."""
     value = needed(item)
     if item.at_least:
         return item.limit / value if value > 0 else math.inf

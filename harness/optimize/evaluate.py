@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from harness.optimize.halving import Standing
 from harness.optimize.memo import Memo
 from harness.optimize.records import TRIAL_SCHEMA, Measurement, TrainingRecord, TrialRecord
 from harness.optimize.scenario import ACCURACY, Scenario
-from harness.optimize.space import Candidate, Network, Value
+from harness.optimize.space import Candidate, Network, Type, Value
 from harness.optimize.work import Crew, Order
 from harness.setup import DEFAULT_TIME_LIMIT_S
 from harness.sweep import expand
@@ -34,6 +34,33 @@ RANDOM_SEED = 1
 # Number, values and candidate of each trial of a batch.
 Asked = Sequence[tuple[int, dict[str, Value], Candidate]]
 Files = dict[Network, tuple[Path, Built]]
+
+
+class Buildable(Hashable, Protocol):
+    """How a file is built, and what it is called: a ``Candidate``, or a version of a user's network."""
+
+    @property
+    def label(self) -> str:
+        """In one line."""
+        ...
+
+    @property
+    def type(self) -> Type:
+        """What it computes in."""
+        ...
+
+    @property
+    def kernels(self) -> str:
+        """The kernel set."""
+        ...
+
+    @property
+    def optimisation(self) -> str:
+        """The level."""
+        ...
+
+
+B = TypeVar("B", bound=Buildable)
 
 
 class Evaluator:
@@ -123,9 +150,7 @@ class Evaluator:
             self._progress("building networks", done, len(missing))
         return files, failures
 
-    def measure(
-        self, wanted: Sequence[tuple[Candidate, tuple[Path, Built]]]
-    ) -> dict[Candidate, tuple[Measurement, ...]]:
+    def measure(self, wanted: Sequence[tuple[B, tuple[Path, Built]]]) -> dict[B, tuple[Measurement, ...]]:
         """Every candidate on every board of the scenario, from the memo where it is known.
 
         Raises:
@@ -136,7 +161,7 @@ class Evaluator:
             for candidate, (path, built) in wanted
             for board in self.scenario.file.boards
         }
-        found: dict[tuple[Candidate, str], Measurement] = {}
+        found: dict[tuple[B, str], Measurement] = {}
         for (candidate, board), point in points.items():
             known = self._memo.measurement(board, point.identity) if point.identity else None
             if known is not None:
@@ -247,7 +272,7 @@ class Evaluator:
         known = [math.inf if cost is None else cost for cost in costs(self.scenario, values)]
         return Standing(trial=record.number, accuracy=accuracy, costs=tuple(known))
 
-    def _point(self, candidate: Candidate, path: Path, built: Built, board: str) -> Point:
+    def _point(self, candidate: Buildable, path: Path, built: Built, board: str) -> Point:
         choice = Choice(
             model=candidate.label,
             path=str(path),

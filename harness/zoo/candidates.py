@@ -68,7 +68,7 @@ def random(wanted: Wanted) -> Built:
         MissingToolError: TensorFlow is not installed.
         HarnessError: the file has other multiply-accumulates than the network.
     """
-    keras = _begin(wanted.seed)
+    keras = begin(wanted.seed)
     model = families.build(keras, wanted.architecture)
     weights.randomise(model, wanted.seed)
     if wanted.pruning:
@@ -87,7 +87,7 @@ def trained(wanted: Wanted, dataset: str, settings: Training) -> Trained:
     """
     started = time.process_time()
     found = data.load(dataset)
-    keras = _begin(wanted.seed)
+    keras = begin(wanted.seed)
     model = training.train(keras, families.build(keras, wanted.architecture), found, settings)
     if wanted.pruning:
         pruned = optimise.prune_channels(keras, model, wanted.pruning)
@@ -117,7 +117,12 @@ def _tuning(wanted: Wanted, settings: Training) -> optimise.FineTuning:
     )
 
 
-def _begin(seed: int) -> Any:
+def begin(seed: int) -> Any:
+    """``convert.begin`` with TensorFlow on one thread.
+
+    Raises:
+        HarnessError: it runs on several in this process already.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"  # read when TensorFlow is imported
     keras = convert.begin(seed)
     import tensorflow
@@ -139,7 +144,7 @@ def _converted(keras: Any, model: Any, wanted: Wanted, samples: Any, kind: str) 
     pruned = f", {wanted.pruning:g} of its channels pruned" if wanted.pruning else ""
     text = f"{wanted.architecture.label}{pruned}, {wanted.type}, {kind} weights, seed {wanted.seed}"
     content = weights.describe(content, text)
-    counted, expected = _macs(content), optimise.macs(keras, single)
+    counted, expected = macs_of(content), optimise.macs(keras, single)
     if counted != expected:
         raise HarnessError(
             f"{wanted.architecture.label}: the file has {counted:,} multiply-accumulates, the network {expected:,}"
@@ -147,8 +152,8 @@ def _converted(keras: Any, model: Any, wanted: Wanted, samples: Any, kind: str) 
     return Built(content=content, sha256=hashlib.sha256(content).hexdigest(), macs=counted)
 
 
-def _macs(content: bytes) -> int:
-    """Of a file, as the reader of models counts them; it refuses what TFLM does not run."""
+def macs_of(content: bytes) -> int:
+    """Multiply-accumulates of a file, as the reader of models counts them; it refuses what TFLM does not run."""
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         path = Path(folder) / "network.tflite"
         path.write_bytes(content)
