@@ -6,13 +6,15 @@
  * exception while it is handled. What is executed counts for the activation that runs and for no other.
  */
 
-typedef struct {
+typedef struct part {
   uint64_t start, end, other_end; /* it goes on at one of both ends (see block_end) */
   uint64_t instructions;
   ending_t ending;
   const function_t *entry, *owner; /* the function that begins here; the one whose range holds it */
   size_t number;
-  size_t node, cell; /* of its last execution */
+  size_t node, cell;       /* of its last execution */
+  const struct part *next; /* where it went on in the same function the last time, in that context: see `onwards` */
+  size_t next_node, next_called;
 } part_t;
 
 typedef struct {
@@ -31,7 +33,7 @@ typedef struct activation {
   frame_t *frames;
   size_t depth;
   uint64_t own, interrupts; /* executed in it, and in exceptions that interrupted it */
-  const part_t *last;
+  part_t *last;
   uint64_t repeats_from;    /* QEMU abandoned its last block there (see counter.c) */
   uint64_t stack;           /* where it last pushed or popped, or was saved; 0: not known */
   uint64_t saved, restored; /* of an exception: where it first stored and last loaded several registers; 0: nowhere */
@@ -495,10 +497,34 @@ static void choose(uint64_t stack) {
   queued_used = 0;
 }
 
+/* Whether a block goes on in a function as it did before, which most do: nothing has to be found out again. */
+static bool onwards(const part_t *part) {
+  const part_t *last = current->last;
+  return last && last->next == part && last->next_node == top(current)->node && last->next_called == called.used &&
+         !current->repeats_from;
+}
+
+static void remember_next(part_t *last, const part_t *part) {
+  if (!last || last->ending.leaves > JUMPS || part->entry) return;
+  if (part->start != last->end && part->start != last->ending.target) return;
+  last->next = part;
+  last->next_node = top(current)->node;
+  last->next_called = called.used;
+}
+
 /* Each block comes here. */
 static void arrive(part_t *part) {
   if (!candidates_used) {
+    if (current && onwards(part)) {
+      count(part);
+      return;
+    }
+    activation_t *before = current;
+    part_t *last = current ? current->last : NULL;
+    size_t depth = current ? current->depth : 0, node = current ? top(current)->node : 0;
     follow(part);
+    bool stayed = !candidates_used && current == before && current->last == part;
+    if (stayed && current->depth == depth && top(current)->node == node) remember_next(last, part);
     return;
   }
   if (is_handler(part) || queued_used >= MOST_QUEUED) {
