@@ -161,6 +161,7 @@ def _estimate(measured: Measured, segments: _Segments) -> EstimatePart:
         blocks.features(segments.overhead),
         platform,
         _kernels(measured.setup),
+        measured.setup.arm.version,
     )
     return msgspec.structs.replace(found, type=network.type_of(measured.setup.model))
 

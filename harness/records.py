@@ -124,7 +124,10 @@ class Machine(Record, frozen=True):
 
 
 class Lines(Record, frozen=True):
-    """A store of lines of the flash, a cache or a buffer: lines of ``line_bytes`` in sets of ``ways``."""
+    """A store of lines of the flash, a cache or a buffer: lines of ``line_bytes`` in sets of ``ways``.
+
+    Of a line that is longer than one access to the flash brings, only those parts are read that are asked for.
+    """
 
     line_bytes: int
     lines: int
@@ -208,11 +211,11 @@ class Watch(Record, frozen=True):
 
 
 class FlashUse(Record, frozen=True):
-    """Lines of the flash in a segment, as simulated.
+    """Accesses to the flash in a segment, as simulated. A part is what one access brings: a line, or some of it.
 
-    ``fetched``: instruction lines that the code went to from another one; ``jump_misses`` and ``onward_misses``: those
-    of them that had to be read, by whether they lie directly behind the line before. ``loads``: accesses of loads to
-    the flash; ``load_misses``: data lines that had to be read for them.
+    ``fetched``: parts of instruction lines that the code went to from another part; ``jump_misses`` and
+    ``onward_misses``: those of them that had to be read, by whether they lie directly behind the part before.
+    ``loads``: accesses of loads to the flash; ``load_misses``: parts of data lines that had to be read for them.
     """
 
     fetched: int

@@ -11,7 +11,7 @@ from harness.calibrate import heldout
 from harness.calibrate.fit import Fitted, fit_chosen
 from harness.calibrate.heldout import Bounds, HeldOut, Summary
 from harness.calibrate.match import OWN, Pair, digest, families
-from harness.calibrate.samples import Build
+from harness.calibrate.samples import Build, Sample
 from harness.errors import BadInputError
 from harness.paths import results_folder
 from harness.records import Record
@@ -42,6 +42,16 @@ class Covered(Record, frozen=True):
     networks: int
 
 
+class Carried(Record, frozen=True):
+    """The error of carrying a calibration to builds with another compiler or library, as those public rows show it that
+    were emulated in such builds, too: by fits without what is predicted. ``bounds`` are as those of the family."""
+
+    compiler: str
+    library: str
+    without_network: Summary | None
+    bounds: Bounds | None
+
+
 class Family(Record, frozen=True):
     """The calibration of one build family.
 
@@ -69,6 +79,7 @@ class Family(Record, frozen=True):
     covered: Covered | None
     left_out: tuple[HeldOut, ...]
     residuals: tuple[Residual, ...]
+    carried: Carried | None = None
 
 
 class Calibration(Record, frozen=True):
@@ -79,14 +90,20 @@ class Calibration(Record, frozen=True):
     families: tuple[Family, ...]
 
 
-def calibrate(found: Sequence[Pair], data_sha256: str) -> tuple[Family, ...]:
+def calibrate(found: Sequence[Pair], data_sha256: str, other: Sequence[Pair] = ()) -> tuple[Family, ...]:
     """The calibration of each build family that has a row to fit.
+
+    Args:
+        found: measured rows with their features.
+        data_sha256: of the measurements.
+        other: the same rows with features of builds by other tools, to which the fits are carried.
 
     Raises:
         BadInputError: no row of any takes part in fits.
     """
+    beside = families(other)
     made = tuple(
-        _family(build, pairs, data_sha256)
+        _family(build, pairs, data_sha256, beside.get(build, []))
         for build, pairs in families(found).items()
         if any(not pair.measurement.unfit for pair in pairs)
     )
@@ -95,8 +112,12 @@ def calibrate(found: Sequence[Pair], data_sha256: str) -> tuple[Family, ...]:
     return made
 
 
-def _family(build: Build, pairs: Sequence[Pair], data_sha256: str) -> Family:
-    samples = [pair.sample for pair in pairs if not pair.measurement.unfit]
+def _samples(pairs: Sequence[Pair]) -> list[Sample]:
+    return [pair.sample for pair in pairs if not pair.measurement.unfit]
+
+
+def _family(build: Build, pairs: Sequence[Pair], data_sha256: str, other: Sequence[Pair]) -> Family:
+    samples = _samples(pairs)
     fitted = _rounded(fit_chosen(samples))
     held = tuple(map(_rounded_held, heldout.left_out(samples)))
     by = heldout.basis(held)
@@ -108,7 +129,7 @@ def _family(build: Build, pairs: Sequence[Pair], data_sha256: str) -> Family:
         tier=tier(build, " and ".join(origins)),
         features_from=" and ".join(origins),
         features_compiler=_same(row.compiler for row in rows),
-        features_library=_same(_library(pair) for pair in pairs),
+        features_library=_same(_library(pair) for pair in pairs if not pair.measurement.unfit),
         cost_model=_same(row.cost_model for row in rows),
         coefficients=fitted.coefficients,
         networks=len(held),
@@ -123,6 +144,21 @@ def _family(build: Build, pairs: Sequence[Pair], data_sha256: str) -> Family:
         covered=Covered(inside=sum(inside), networks=len(inside)) if inside else None,
         left_out=held,
         residuals=tuple(_residual(pair, fitted) for pair in pairs),
+        carried=_carried(samples, other),
+    )
+
+
+def _carried(samples: Sequence[Sample], other: Sequence[Pair]) -> Carried | None:
+    applied = _samples(other)
+    if not applied:
+        return None
+    held = tuple(map(_rounded_held, heldout.left_out(samples, applied)))
+    rows = [row for pair in other for row in pair.rows]
+    return Carried(
+        compiler=_same(row.compiler for row in rows),
+        library=_same(_library(pair) for pair in other if not pair.measurement.unfit),
+        without_network=heldout.summary([item.error for item in held]),
+        bounds=_rounded_bounds(heldout.interval(held, heldout.basis(held))),
     )
 
 

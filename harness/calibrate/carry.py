@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.calibrate.calibration import Calibration, Family
+from harness.calibrate.calibration import Calibration, Carried, Family
 from harness.calibrate.fit import Fitted
 from harness.calibrate.match import library_of
 from harness.calibrate.samples import Build, columns
@@ -24,8 +24,8 @@ class Layer(Record, frozen=True):
 class Calibrated(Record, frozen=True):
     """A calibrated estimate of one inference; nothing of it is measured.
 
-    ``low`` and ``high`` are None where the calibration has no interval, or the estimate was carried to another build,
-    where it would not hold. ``carried`` says what differs; empty: nothing.
+    ``low`` and ``high`` are None where the calibration has no interval, or the estimate was carried to another build to
+    which the error of carrying was not measured. ``carried`` says what differs; empty: nothing.
     """
 
     model: str
@@ -65,7 +65,8 @@ def estimate(run: Sequence[Row], known: Calibration, forced: bool) -> Calibrated
         Layer(index=row.index, op=row.op, cycles=round(fitted.predict(columns((row,), boards)))) for row in run
     )
     total = sum(layer.cycles for layer in layers)
-    bounds = None if differing else family.bounds
+    carried = family.carried if _measured(family, build_of(run[0])) else None
+    bounds = family.bounds if not differing else None if carried is None else carried.bounds
     return Calibrated(
         model=run[0].model,
         platform=run[0].platform,
@@ -75,7 +76,7 @@ def estimate(run: Sequence[Row], known: Calibration, forced: bool) -> Calibrated
         cycles=total,
         low=None if bounds is None else round(total * bounds.low),
         high=None if bounds is None else round(total * bounds.high),
-        basis=_basis(family, differing),
+        basis=_basis(family, differing, carried),
         layers=layers,
     )
 
@@ -101,7 +102,16 @@ def family_of(build: Build, known: Calibration, forced: bool) -> tuple[Family, t
     return family, differing
 
 
-def _basis(family: Family, differing: tuple[str, ...]) -> str:
+def _measured(family: Family, build: Build) -> bool:
+    """Whether the error of carrying a family to a build was measured: of other tools, with the same flags."""
+    mine, to = family.build, family.carried
+    same = (mine.kernels, mine.optimisation, mine.fpu) == (build.kernels, build.optimisation, build.fpu)
+    return to is not None and same and (to.compiler, to.library) == (build.compiler, build.library)
+
+
+def _basis(family: Family, differing: tuple[str, ...], carried: Carried | None) -> str:
+    if differing and carried is not None and carried.bounds is not None:
+        return f"measured errors of carrying to this compiler and library: {carried.bounds.method}"
     if differing:
         return "no interval: the errors of this calibration are of another build"
     if family.bounds is None:

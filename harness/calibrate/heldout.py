@@ -63,10 +63,16 @@ class Summary(Record, frozen=True):
     worst: float
 
 
-def left_out(samples: Sequence[Sample]) -> tuple[HeldOut, ...]:
-    """Each network by fits without it."""
-    predicted = _without(samples, "architecture", architectures(samples))
-    alone = _without(samples, "network", networks(samples))
+def left_out(samples: Sequence[Sample], applied: Sequence[Sample] | None = None) -> tuple[HeldOut, ...]:
+    """Each network by fits without it.
+
+    Args:
+        samples: what is fitted to.
+        applied: what fits are applied to: the same rows with features of another build; None: ``samples``.
+    """
+    other = samples if applied is None else applied
+    predicted = _without(samples, other, "architecture", architectures(samples))
+    alone = _without(samples, other, "network", networks(samples))
     return tuple(
         HeldOut(
             network=network,
@@ -75,19 +81,21 @@ def left_out(samples: Sequence[Sample]) -> tuple[HeldOut, ...]:
             without_network=alone.get(network),
             without_architecture=predicted.get(network),
         )
-        for network in networks(samples)
-        if (own := [sample for sample in samples if sample.network == network])
+        for network in networks(other)
+        if (own := [sample for sample in other if sample.network == network])
     )
 
 
-def _without(samples: Sequence[Sample], field: str, names: Sequence[str]) -> dict[str, float]:
+def _without(
+    samples: Sequence[Sample], applied: Sequence[Sample], field: str, names: Sequence[str]
+) -> dict[str, float]:
     found: dict[str, float] = {}
     for name in names:
         rest = [sample for sample in samples if getattr(sample, field) != name]
         if not rest:
             continue
         fitted = fit_chosen(rest)
-        for sample in samples:
+        for sample in applied:
             if getattr(sample, field) == name:
                 found[sample.network] = found.get(sample.network, 0.0) + fitted.cycles(sample)
     return found

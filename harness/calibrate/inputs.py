@@ -19,12 +19,16 @@ PUBLIC = "public"
 
 
 class Given(Record, frozen=True):
-    """Pairs to fit, rows that have no features, the SHA-256 of the measurements, and features that were made anew."""
+    """Pairs to fit, rows that have no features, the SHA-256 of the measurements, and features that were made anew.
+
+    ``other`` are public rows with features of this project's usual builds, which errors of carrying are told by.
+    """
 
     pairs: tuple[Pair, ...]
     missing: tuple[Measurement, ...]
     data_sha256: str
     made: tuple[Row, ...]
+    other: tuple[Pair, ...] = ()
 
 
 def gather(
@@ -70,7 +74,16 @@ def gather(
             f"none of {len(rows)} measured rows has features: {_first(missing)}",
             "harness run --cycles --features-out F.csv makes them, or --models FOLDER with the networks' .tflite files",
         )
-    return Given(pairs=tuple(matched), missing=tuple(missing), data_sha256=joined.hexdigest(), made=tuple(made))
+    other: list[Pair] = []
+    if not feature_files and PUBLIC in sources:
+        other, _ = pairs(rows, features_of((public_tables.USUAL_FEATURES,)))
+    return Given(
+        pairs=tuple(matched),
+        missing=tuple(missing),
+        data_sha256=joined.hexdigest(),
+        made=tuple(made),
+        other=tuple(other),
+    )
 
 
 def _features(files: Sequence[Path], sources: Sequence[str]) -> list[Row]:

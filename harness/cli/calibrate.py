@@ -73,7 +73,7 @@ def calibrate(
         on_network=say,
     )  # fmt: skip
     path = output or calibration.path_of(platform)
-    made = calibration.calibrate(given.pairs, given.data_sha256)
+    made = calibration.calibrate(given.pairs, given.data_sha256, given.other)
     content = calibration.merged(path, platform, made)
     calibration.write(path, content)
     picture = _draw(content, path)

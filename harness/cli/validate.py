@@ -51,7 +51,7 @@ def validate(
 ) -> int:
     """Show estimates beside every public measurement of boards: errors, intervals, what was fitted. Makes a page."""
     from harness.calibrate import fit, inputs, public_tables
-    from harness.validate import page, rows
+    from harness.validate import page, whole
 
     if emulate is None and (everything or models is not None):
         raise BadInputError("--all and --models say nothing without --emulate", "add --emulate FILE.csv")
@@ -65,12 +65,11 @@ def validate(
     if emulate is not None:
         _emulate(emulate, platform, everything, models)
     known: list[Row] = inputs.features_of([emulate or features or public_tables.FEATURES])
-    found = rows.validate(known, platform)
+    usual = inputs.features_of([public_tables.USUAL_FEATURES]) if emulate is None and features is None else []
+    found = whole.validate(known, usual, platform)
     made = None if platform is not None else page.write(found, output or page.folder())
     if as_json:
-        import msgspec
-
-        write_json(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        write_json(whole.to_json(found))
         return EXIT_PASS
     from harness.report import validation as report
     from harness.report.tables import console

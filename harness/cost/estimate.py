@@ -9,7 +9,7 @@ from harness.cost.features import Features
 from harness.records import Platform
 from harness.result import EstimatePart, Interval, LayerEstimate
 
-MODEL = "first-principles/1"
+MODEL = "first-principles/2"
 UNCALIBRATED = "uncalibrated"
 _ROUGH = {
     "cortex-m7": "the Cortex-M7's dual issue is modelled by rules that others measured, Arm publishes none",
@@ -24,7 +24,9 @@ def cycles(features: Features, platform: Platform) -> float:
     return features.core_cycles + (0.0 if interface is None else flash.stalls(features, interface))
 
 
-def estimate(layers: Sequence[Features], overhead: Features, platform: Platform, kernels: str) -> EstimatePart:
+def estimate(
+    layers: Sequence[Features], overhead: Features, platform: Platform, kernels: str, compiler: str = ""
+) -> EstimatePart:
     """The estimate of one inference.
 
     Args:
@@ -32,11 +34,12 @@ def estimate(layers: Sequence[Features], overhead: Features, platform: Platform,
         overhead: those of what runs around the operators.
         platform: the board that the estimate is for.
         kernels: the kernel set, by which errors differ.
+        compiler: its first line of --version, by which they differ, too.
     """
     parts = [_layer(index, features, platform) for index, features in enumerate(layers)]
     around = _layer(None, overhead, platform)
     total = sum(part.cycles for part in parts) + around.cycles
-    known = evidence.find(platform.core, kernels)
+    known = evidence.find(platform.core, kernels, compiler)
     bounded = platform.flash_interface is not None or platform.kind == "machine"
     low, high = total * known.low, total * known.high if bounded else None
     return EstimatePart(

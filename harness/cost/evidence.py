@@ -1,9 +1,10 @@
 """How far the uncalibrated model has been from boards, and the bounds that follow for an estimate.
 
-``evidence.csv`` holds public measurements of whole networks beside the model's estimate of this project's own build of
-the same network (tests/benchmarks/cost_model.py makes it; nothing in it is typed by hand). Those boards ran other
-builds: TFLM of 2020 with CMSIS-NN of that time, by GCC 8. What compilers and libraries differ by is therefore part of
-the errors.
+``evidence.csv`` holds public measurements of whole networks beside the model's estimate of an emulated build of the
+same network (tests/benchmarks/cost_model.py makes it from the features in harness/calibrate/public; nothing in it is
+typed by hand). Each measurement is there twice: beside a build with the boards' compiler and kernel library, as far as
+they are known, whose errors are the model's; and beside this project's usual build, whose errors hold what compilers
+and libraries differ by, too. A run by the boards' compiler is bounded by the former, any other by the latter.
 
 The bounds are a prediction interval for the logarithm of measured / estimated, assumed to be normal: its mean and
 spread over the rows of the core and the kernel set, by Student's t. Rows of one network family on one board are one
@@ -32,7 +33,10 @@ _T95 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.
 
 
 class Measured(Record, frozen=True):
-    """A network that was measured on a board: milliseconds of an inference, measured and estimated."""
+    """A network that was measured on a board: milliseconds of an inference, measured and estimated.
+
+    ``compiler`` made the build that was emulated; ``same_compiler``: it is the one that is taken for the board's.
+    """
 
     platform: str
     core: str
@@ -44,6 +48,8 @@ class Measured(Record, frozen=True):
     fpu: bool
     measured_ms: float
     estimated_ms: float
+    compiler: str
+    same_compiler: bool
     source: str
 
     @property
@@ -70,9 +76,15 @@ class Bounds(Record, frozen=True):
     basis: str
 
 
-def find(core: str, kernels: str) -> Bounds:
-    """The bounds for a core and a kernel set."""
-    return bounds(rows(), core, kernels)
+def find(core: str, kernels: str, compiler: str) -> Bounds:
+    """The bounds for a core, a kernel set and the compiler of a run."""
+    return bounds(of(compiler), core, kernels)
+
+
+def of(compiler: str) -> tuple[Measured, ...]:
+    """The rows that say something about a compiler's builds."""
+    same = tuple(row for row in rows() if row.same_compiler and row.compiler == compiler)
+    return same or tuple(row for row in rows() if not row.same_compiler)
 
 
 @functools.cache
@@ -92,11 +104,12 @@ def bounds(known: Iterable[Measured], core: str, kernels: str) -> Bounds:
         own = same
     low, high = _interval(own)
     cases = len({row.case for row in own})
+    tools = "their compiler and nearly their library" if own[0].same_compiler else "other compilers and libraries"
     return Bounds(
         low=low,
         high=high,
         held=sum(_holds(own, row) for row in own) / len(own),
-        basis=f"{cases} groups of public measurements {whose}, built with other compilers and libraries",
+        basis=f"{cases} groups of public measurements {whose}, beside builds with {tools}",
     )
 
 

@@ -4,7 +4,9 @@ Sources:
 
 * Cortex-M3 and M4: Arm's Technical Reference Manuals (DDI 0337, DDI 0439), instruction set summary and load/store
   timings, as copied in TI SWCU185 and SWCU192, table 3-25 and "Load/Store Timings": P, the cycles to refill the
-  pipeline, is 1 to 3; SDIV and UDIV take 2 to 12; SMULL 3 to 5 and SMLAL 4 to 7 on the M3. Of ranges the middle is
+  pipeline, is 1 to 3, "depending on the alignment and width of the target instruction, and whether the processor
+  manages to speculate the address early": 1 is taken where the address stands in the branch, 2 where it comes from a
+  register or memory. SDIV and UDIV take 2 to 12; SMULL 3 to 5 and SMLAL 4 to 7 on the M3. Of these ranges the middle is
   taken. Each access more that an unaligned load or store makes takes a cycle.
 * Cortex-M0: Arm DDI 0432, table 3-1; Cortex-M0+: Arm DDI 0484, table 3-1; both with the multiplier of one cycle, which
   the nRF51 and the RP2040 have.
@@ -27,13 +29,17 @@ _DATA_PROCESSING = ("alu", "shift", "field", "simd", "multiply", "multiply_long"
 
 
 class Table(Record, frozen=True):
-    """Cycles of a core: see the module. ``refill`` is P; ``call_taken`` and the like are added when a branch is taken.
+    """Cycles of a core: see the module.
+
+    ``refill`` is added when a branch to a fixed address is taken, ``call`` where it links, ``indirect`` where the
+    address comes from a register or memory, ``pop_refill`` where it is popped.
 
     ``pipelined``: a load directly after a load takes one cycle less, and so on (the rules of the M3 and M4).
     """
 
     refill: float
     call: float
+    indirect: float
     pop_refill: float
     load: float
     store: float
@@ -49,8 +55,9 @@ class Table(Record, frozen=True):
 
 
 _M4 = Table(
-    refill=2,
-    call=2,
+    refill=1,
+    call=1,
+    indirect=2,
     pop_refill=2,
     load=2,
     store=1,
@@ -63,22 +70,22 @@ _M4 = Table(
 )
 TABLES = {
     "cortex-m0": Table(
-        refill=2, call=3, pop_refill=3, load=2, store=2, accumulate=1, multiply_long=1, accumulate_long=1, divide=1,
-        pipelined=False,
+        refill=2, call=3, indirect=2, pop_refill=3, load=2, store=2, accumulate=1, multiply_long=1, accumulate_long=1,
+        divide=1, pipelined=False,
     ),
     "cortex-m0plus": Table(
-        refill=1, call=2, pop_refill=2, load=2, store=2, accumulate=1, multiply_long=1, accumulate_long=1, divide=1,
-        pipelined=False,
+        refill=1, call=2, indirect=1, pop_refill=2, load=2, store=2, accumulate=1, multiply_long=1, accumulate_long=1,
+        divide=1, pipelined=False,
     ),
     "cortex-m3": Table(
-        refill=2, call=2, pop_refill=2, load=2, store=1, accumulate=2, multiply_long=4, accumulate_long=5.5, divide=7,
-        pipelined=True, unaligned=1,
+        refill=1, call=1, indirect=2, pop_refill=2, load=2, store=1, accumulate=2, multiply_long=4, accumulate_long=5.5,
+        divide=7, pipelined=True, unaligned=1,
     ),
     "cortex-m4": _M4,
     "cortex-m33": _M4,
     "cortex-m55": Table(
-        refill=2, call=2, pop_refill=2, load=1, store=1, accumulate=1, multiply_long=1, accumulate_long=1, divide=7,
-        pipelined=False, fp_accumulate=1, helium=True,
+        refill=1, call=1, indirect=2, pop_refill=2, load=1, store=1, accumulate=1, multiply_long=1, accumulate_long=1,
+        divide=7, pipelined=False, fp_accumulate=1, helium=True,
     ),
 }  # fmt: skip
 
@@ -101,7 +108,7 @@ def taken(table: Table, last: Instruction) -> float:
         return table.call
     if last.kind == "load_many":
         return table.pop_refill
-    return table.refill
+    return table.refill if last.kind == "branch" else table.indirect
 
 
 def _cost(table: Table, instruction: Instruction, before: Instruction | None) -> float:

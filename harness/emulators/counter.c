@@ -11,7 +11,7 @@
  *            live=on   FILE is a pipe: each segment is written as soon as it ends, and QEMU ends when the reader does
  *            probe=on  QEMU exits with 0 at once: it accepts this plugin
  *            edges=on  also counts how often each block was left to somewhere else than its end, and unaligned accesses
- *            flash=ORIGIN:BYTES  code=SHIFT:LINES:WAYS  data=SHIFT:LINES:WAYS (or data=code)
+ *            flash=ORIGIN:BYTES  code=SHIFT:PARTS:LINES:WAYS  data=... (or data=code)
  *                      also counts lines of the flash that are fetched and missed (flash_lines.h); needs edges=on
  * The format of FILE is described in counts.py.
  *
@@ -378,9 +378,10 @@ static void start_watching(void) {
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* "SHIFT:LINES:WAYS" */
+/* "SHIFT:PARTS:LINES:WAYS" */
 static bool read_lines(const char *text, lines_t *read) {
-  return sscanf(text, "%u:%zu:%zu", &read->shift, &read->lines, &read->ways) == 3 && read->shift < 12;
+  int found = sscanf(text, "%u:%u:%zu:%zu", &read->shift, &read->parts, &read->lines, &read->ways);
+  return found == 4 && read->shift < 12;
 }
 
 /* The arguments of edges and lines; false where it is another one, or cannot be read. */

@@ -2,14 +2,15 @@
  *
  * Part of counter.c: the lines that a flash interface keeps, and what is found in them.
  *
- * Two stores of lines, of instructions and of data, which may be one and the same ("unified"). Each has `lines` lines of
- * 2^shift bytes in sets of `ways`, and gives up the line of a set that was used longest ago. A store of one line is a
- * plain buffer. Only the addresses of the flash are looked at. Nothing is timed here: misses are counted, and what one
- * costs is decided by those who read the counts.
+ * Two stores of lines, of instructions and of data, which may be one and the same ("unified"). Each has `lines` lines in
+ * sets of `ways`, and gives up the line of a set that was used longest ago. A store of one line is a plain buffer. A
+ * line has 2^parts parts of 2^shift bytes, as many as one access to the flash brings, and only those parts are read
+ * that are asked for. Only the addresses of the flash are looked at. Nothing is timed here: misses are counted, and
+ * what one costs is decided by those who read the counts.
  *
- * An instruction line is looked up where the code goes from one line to another; a miss is "onward" where the line lies
- * directly behind the one before, as a prefetcher would guess, and a "jump" otherwise. A data line is looked up where
- * a load is from another line than the load before.
+ * A part is looked up where the code goes from one part to another; a miss is "onward" where the part lies directly
+ * behind the one before, as a prefetcher would guess, and a "jump" otherwise. A part of data is looked up where a load
+ * is from another part than the load before.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,11 +19,13 @@
 enum { NO_LINE = -1 };
 
 typedef struct {
-  unsigned shift;     /* log2 of the bytes of a line */
+  unsigned shift;     /* log2 of the bytes of a part */
+  unsigned parts;     /* log2 of the parts of a line */
   size_t lines, ways; /* lines in all, a multiple of the ways */
   uint16_t *place;    /* of each line of the flash: number of the line that holds it + 1, 0 where none does */
   int64_t *held;      /* of each line: which line of the flash it holds */
   uint64_t *used;     /* of each line: when it was used last */
+  uint64_t *read;     /* of each line: a bit for each part that is there */
   uint64_t clock;
 } lines_t;
 
@@ -32,24 +35,30 @@ typedef struct {
 
 static uint64_t flash_origin, flash_bytes;
 static lines_t code_lines, data_lines_apart, *data_lines = &data_lines_apart;
-static int64_t code_line = NO_LINE, data_line = NO_LINE; /* the lines that were used last */
+static int64_t code_line = NO_LINE, data_line = NO_LINE; /* the parts that were used last */
 static flash_use_t flash_use;
 
 /* Whether memory sufficed and the numbers fit each other. */
 static bool make_lines(lines_t *made) {
   if (!made->lines || made->lines > UINT16_MAX || !made->ways || made->lines % made->ways) return false;
-  made->place = calloc((size_t)(flash_bytes >> made->shift) + 1, sizeof *made->place);
+  if (made->parts > 6) return false;
+  made->place = calloc((size_t)(flash_bytes >> (made->shift + made->parts)) + 1, sizeof *made->place);
   made->held = calloc(made->lines, sizeof *made->held);
   made->used = calloc(made->lines, sizeof *made->used);
-  return made->place && made->held && made->used;
+  made->read = calloc(made->lines, sizeof *made->read);
+  return made->place && made->held && made->used && made->read;
 }
 
-static bool found(lines_t *store, int64_t line) {
+static bool found(lines_t *store, int64_t part) {
   store->clock++;
+  int64_t line = part >> store->parts;
+  uint64_t bit = UINT64_C(1) << (part & ((1 << store->parts) - 1));
   size_t place = store->place[line];
   if (place) {
     store->used[place - 1] = store->clock;
-    return true;
+    bool there = store->read[place - 1] & bit;
+    store->read[place - 1] |= bit;
+    return there;
   }
   size_t first = (size_t)line % (store->lines / store->ways) * store->ways, oldest = first;
   for (size_t i = first; i < first + store->ways; i++) {
@@ -59,10 +68,11 @@ static bool found(lines_t *store, int64_t line) {
   store->place[line] = (uint16_t)(oldest + 1);
   store->held[oldest] = line;
   store->used[oldest] = store->clock;
+  store->read[oldest] = bit;
   return false;
 }
 
-/* The lines of an instruction's or a block's bytes, none (the last before the first) where they are not in the flash. */
+/* The parts of an instruction's or a block's bytes, none (the last before the first) where they are not in the flash. */
 static void lines_between(uint64_t start, uint64_t end, int64_t *first, int64_t *last) {
   bool inside = start - flash_origin < flash_bytes && end > start;
   *first = inside ? (int64_t)((start - flash_origin) >> code_lines.shift) : 0;

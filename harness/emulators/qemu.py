@@ -14,7 +14,7 @@ from harness.emulators.console import Console
 from harness.emulators.thumb import Code
 from harness.emulators.uart_log import StopText, last_line
 from harness.errors import EmulationError
-from harness.records import EmulatorInfo, Job, Lines, Machine, Segment, Trace, Watch
+from harness.records import EmulatorInfo, FlashInterface, Job, Lines, Machine, Segment, Trace, Watch
 
 # No semihosting, which is off unless asked for, no network, no monitor.
 QUIET = ("-nographic", "-monitor", "none", "-nic", "none", "-no-reboot")
@@ -203,13 +203,18 @@ def _watching(watch: Watch) -> str:
     options = ",edges=on"
     known = watch.interface
     if known is not None:
-        options += f",flash={watch.flash.origin:#x}:{watch.flash.size_bytes:#x},code={_lines(known.instructions)}"
-        options += ",data=" + ("code" if known.data is None else _lines(known.data))
+        options += (
+            f",flash={watch.flash.origin:#x}:{watch.flash.size_bytes:#x},code={_lines(known, known.instructions)}"
+        )
+        options += ",data=" + ("code" if known.data is None else _lines(known, known.data))
     return options
 
 
-def _lines(lines: Lines) -> str:
-    return f"{lines.line_bytes.bit_length() - 1}:{lines.lines}:{lines.ways}"
+def _lines(interface: FlashInterface, lines: Lines) -> str:
+    """Logarithms of a part's bytes and a line's parts; lines; ways. A part is what one access to the flash brings."""
+    part = min(interface.read_bytes, lines.line_bytes)
+    parts = lines.line_bytes // part
+    return f"{part.bit_length() - 1}:{parts.bit_length() - 1}:{lines.lines}:{lines.ways}"
 
 
 def _boundaries(job: Job) -> frozenset[int]:

@@ -78,6 +78,12 @@ def _heading(family: Family) -> Text:
         text.append(f"\ninterval of {100 * family.coverage:.0f} %: {bounds(family)} times the estimate")
         text.append(f"; it held {covered(family)} networks that it was not made from")
         text.append(f" ({family.bounds.method})", style="dim")
+    if family.carried is not None:
+        carried = family.carried
+        text.append(f"\ncarried to {printable(carried.compiler)}, {printable(carried.library)}: mean / worst error")
+        text.append(f" {mean_worst(carried.without_network)} with the network left out")
+        if carried.bounds is not None:
+            text.append(f"; interval {carried.bounds.low:.2f} to {carried.bounds.high:.2f}")
     return text
 
 

@@ -6,12 +6,16 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from harness.report.tables import Column, FittingTable, Row
-from harness.validate import page, summary
+from harness.validate import energy, page, summary
+from harness.validate.builds import Builds
+from harness.validate.energy import Energy
 from harness.validate.rows import FITTED, Interval, Network, Validated, Validation, board_order, error
+from harness.validate.whole import Whole
 
 
-def lines(found: Validation, layers: bool) -> tuple[RenderableType, ...]:
-    """The networks of each board, or every row; then means, worst errors and how often intervals held."""
+def lines(whole: Whole, layers: bool) -> tuple[RenderableType, ...]:
+    """The networks of each board, or every row; then means, worst errors and how often intervals held; then energy."""
+    found = whole.times
     shown: list[RenderableType] = []
     for board in board_order(found.networks):
         own = [item for item in found.networks if item.row.build.platform == board]
@@ -29,6 +33,17 @@ def lines(found: Validation, layers: bool) -> tuple[RenderableType, ...]:
             "dim",
         )
     )
+    if whole.builds:
+        shown += [Text(), _builds(whole.builds)]
+        shown.append(
+            Text(
+                "usual: this project's own build (Debian's GCC, CMSIS-NN 4.0.0); carried: a calibration to the nearest"
+                " build, without the network, used for the usual one",
+                "dim",
+            )
+        )
+    if whole.energies:
+        shown += [Text(), *_energies(whole.energies, layers)]
     if found.missing:
         shown.append(Text(f"{len(found.missing)} public rows were not emulated, and are not compared", "yellow"))
     return tuple(shown)
@@ -117,5 +132,81 @@ def _summary(found: Validation) -> FittingTable:
             }
         )
         for line in summary.lines(found.networks)
+    ]
+    return FittingTable(columns, rows)
+
+
+def _builds(found: tuple[Builds, ...]) -> FittingTable:
+    columns = [
+        Column("other builds"), Column("kernels"), Column("instructions", right=True, spare=2),
+        Column("nearest", right=True), Column("usual", right=True), Column("carried", right=True, spare=1),
+    ]  # fmt: skip
+    rows = [
+        Row(
+            {
+                "other builds": item.platform,
+                "kernels": item.kernels,
+                "instructions": f"x {item.ratio[0]:.2f}",
+                "nearest": page.mean_worst(item.nearest),
+                "usual": page.mean_worst(item.usual),
+                "carried": page.mean_worst(item.carried),
+            }
+        )
+        for item in found
+    ]
+    return FittingTable(columns, rows)
+
+
+def _energies(found: tuple[Energy, ...], layers: bool) -> tuple[RenderableType, ...]:
+    shown = [item for item in found if layers or item.index is None]
+    columns = [
+        Column("energy", least=12), Column("board", least=11), Column("kernels"), Column("operator", least=8, spare=2),
+        Column("measured", right=True), Column("about", right=True), Column("error", right=True),
+        Column("held", spare=3), Column("left out", right=True), Column("error ", right=True),
+        Column("held ", spare=1),
+    ]  # fmt: skip
+    rows = [
+        Row(
+            {
+                "energy": item.network,
+                "board": item.platform,
+                "kernels": item.kernels,
+                "operator": item.op or "whole network",
+                "measured": page.number(item.measured),
+                "about": page.number(item.uncalibrated),
+                "error": page.percent(error(item.uncalibrated, item.measured)),
+                "held": _held(item.uncalibrated_interval),
+                "left out": page.number(item.calibrated),
+                "error ": page.percent(error(item.calibrated, item.measured)),
+                "held ": _held(item.calibrated_interval),
+            }
+        )
+        for item in shown
+    ]
+    said = Text(
+        "uJ; power is predicted by the board's other rows, time as above; left out: of the network's time, too", "dim"
+    )
+    return FittingTable(columns, rows), _energy_summary(found), said
+
+
+def _energy_summary(found: tuple[Energy, ...]) -> FittingTable:
+    columns = [
+        Column("mean / worst error of energy"), Column("inferences", right=True, spare=2),
+        Column("power alone", right=True), Column("uncalibrated", right=True), Column("held", right=True),
+        Column("network left out", right=True), Column("held ", right=True, spare=1),
+    ]  # fmt: skip
+    rows = [
+        Row(
+            {
+                "mean / worst error of energy": line.platform,
+                "inferences": str(line.inferences),
+                "power alone": page.mean_worst(line.by_power),
+                "uncalibrated": page.mean_worst(line.uncalibrated),
+                "held": page.share(line.uncalibrated_held),
+                "network left out": page.mean_worst(line.calibrated),
+                "held ": page.share(line.calibrated_held),
+            }
+        )
+        for line in energy.lines(found)
     ]
     return FittingTable(columns, rows)

@@ -10,22 +10,26 @@ from pathlib import Path
 from harness.calibrate.heldout import Summary
 from harness.errors import BadInputError
 from harness.paths import results_folder
-from harness.validate import summary
+from harness.validate import energy, summary
+from harness.validate.builds import Builds
+from harness.validate.energy import Energy
 from harness.validate.rows import FITTED, Interval, Network, Validated, Validation, board_order, error
 from harness.validate.summary import Share
+from harness.validate.whole import Whole
 
 NOTHING = "-"
-PAGE, ROWS, PICTURE = "README.md", "rows.csv", "errors.svg"
+PAGE, ROWS, ENERGIES, PICTURE = "README.md", "rows.csv", "energy.csv", "errors.svg"
 
 _INTRODUCTION = """\
-Estimated latency beside every public measurement that this project ships. Nothing here is set by hand: `harness
-validate` makes the page from the tables in `harness/reproduce/heim2021` and `harness/calibrate/public`.
+Estimated latency and energy beside every public measurement that this project ships. Nothing here is set by hand:
+`harness validate` makes the page from the tables in `harness/reproduce/heim2021`, `harness/calibrate/public` and
+`harness/energy`.
 
-**The measured firmware is not at hand.** What was emulated is this project's own build of the same networks
-("stand-in build"): other versions of the compiler, of TensorFlow Lite Micro and of CMSIS-NN than the boards ran.
-Errors below are therefore of the cost model *and* of these differences together; GCC 12.2 executes up to twice the
-instructions of GCC 8 in the reference kernels' inner loops, and CMSIS-NN 4.0.0 has other loops than that of early
-2020. A calibration to features of the measured binary has the first part alone; no public data allow to show it."""
+**The measured firmware is not at hand.** What was emulated are builds of the same networks ("stand-in builds") that are
+as near to it as its compiler and libraries are known: GCC 8.3.1 of the release that is taken for the boards', with
+sources of TensorFlow Lite Micro and CMSIS-NN of those months (`harness/calibrate/public/README.md` has the versions).
+What is left of differences between the builds is part of the errors below. What another compiler and library do to
+them is measured, too: see "Other builds"."""
 
 _COLUMNS = """\
 * **uncalibrated**: the cost model as it is. Its interval is that of 90 % which follows from measurements of all
@@ -50,7 +54,7 @@ def folder() -> Path:
     return results_folder() / "validation"
 
 
-def write(found: Validation, target: Path) -> Path:
+def write(found: Whole, target: Path) -> Path:
     """Write the page, its CSV and its picture, and return the page.
 
     Raises:
@@ -59,34 +63,38 @@ def write(found: Validation, target: Path) -> Path:
     from harness.report import plots_page, plots_validation
 
     with plots_page.style():
-        picture = plots_page.save(plots_validation.figure(found), "svg")
+        picture = plots_page.save(plots_validation.figure(found.times), "svg")
     page = target / PAGE
     try:
         target.mkdir(parents=True, exist_ok=True)
         page.write_text(markdown(found), encoding="utf-8")
-        (target / ROWS).write_text(rows_csv(found.rows), encoding="utf-8")
+        (target / ROWS).write_text(rows_csv(found.times.rows), encoding="utf-8")
+        (target / ENERGIES).write_text(energy.to_csv(found.energies), encoding="utf-8")
         (target / PICTURE).write_bytes(picture)
     except OSError as failed:
         raise BadInputError(f"{target}: cannot be written: {failed.strerror}", "name another --output") from failed
     return page
 
 
-def markdown(found: Validation) -> str:
+def markdown(found: Whole) -> str:
     """The page."""
+    times = found.times
     parts = [
         "# Estimates against measurements",
         _INTRODUCTION,
-        _made(found),
+        _made(times),
         "## Errors by board and kernels",
-        _summary(found),
+        _summary(times),
         f"![Errors of each network]({PICTURE})",
         "## Goals",
-        _goals(found),
+        _goals(times, found.energies),
         "## What is compared",
         _COLUMNS,
         _LEFT_OUT,
-        _missing(found),
-        *_boards(found.networks),
+        _missing(times),
+        *_builds(found.builds),
+        *_energies(found.energies),
+        *_boards(times.networks),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -132,7 +140,7 @@ def _summary(found: Validation) -> str:
     return table(header, rows)
 
 
-def _goals(found: Validation) -> str:
+def _goals(found: Validation, energies: Sequence[Energy]) -> str:
     rows = []
     for line in summary.lines(found.networks):
         mean, worst = summary.GOALS.get(line.core, (None, None))
@@ -140,6 +148,19 @@ def _goals(found: Validation) -> str:
         answer = summary.reached(line)
         word = "cannot be told: one network a build" if answer is None else "reached" if answer else "missed"
         rows.append((line.platform, line.kernels, goal, mean_worst(line.without_network), word))
+    for metered in energy.lines(energies):
+        aim = energy.GOALS.get(metered.core)
+        met = energy.reached(metered)
+        word = "cannot be told" if met is None else "reached" if met else "missed"
+        rows.append(
+            (
+                metered.platform,
+                "energy",
+                NOTHING if aim is None else f"{100 * aim:.0f} %",
+                mean_worst(metered.calibrated),
+                word,
+            )
+        )
     held = [line.calibrated_held for line in summary.lines(found.networks)]
     inside, of = sum(item.inside for item in held), sum(item.networks for item in held)
     model = [line.uncalibrated_held for line in summary.lines(found.networks)]
@@ -167,6 +188,91 @@ def _missing(found: Validation) -> str:
     return (
         f"**Not compared**: {len(found.missing)} rows of {networks} builds of networks ({', '.join(kinds)}), further"
         " widths of the same sweeps, were not emulated. `harness validate --emulate FILE --all` does it."
+    )
+
+
+_OTHER_BUILDS = """\
+Each public network was emulated twice: in the build that is nearest to the board's, on which everything else on this
+page rests, and in this project's usual build (Debian's GCC, TFLM of July 2020, CMSIS-NN 4.0.0). The measured firmware
+is neither. *Instructions* is how many the usual build executes for one of the nearest: geometric mean, least to most.
+*Carried* is a calibration to the nearest build, without the network, applied to the usual one: the error of carrying a
+calibration to another compiler and library."""
+
+
+def _builds(found: Sequence[Builds]) -> Iterable[str]:
+    if not found:
+        return
+    yield "## Other builds"
+    yield _OTHER_BUILDS
+    header = (
+        "board", "kernels", "networks", "instructions", "uncalibrated: nearest", "uncalibrated: usual",
+        "network left out: nearest", "network left out: usual", "carried",
+    )  # fmt: skip
+    yield table(
+        header,
+        [
+            (
+                item.platform, item.kernels, str(item.networks),
+                "{:.2f} ({:.2f} to {:.2f})".format(*item.ratio),
+                mean_worst(item.nearest), mean_worst(item.usual), mean_worst(item.nearest_calibrated),
+                mean_worst(item.usual_calibrated), mean_worst(item.carried),
+            )
+            for item in found
+        ],
+    )  # fmt: skip
+
+
+_METERED = """\
+Energy is time times power. The power of a row is predicted by the board's *other* rows: by another network of the same
+build where one was measured (STM32L4R5ZI), else by the board's other builds. *Power alone* takes the measured time;
+*uncalibrated* the estimated one; *network left out* that of a calibration that has not seen the network. So no number
+that is predicted took part in its prediction. Errors of layers are of those of 0.1 ms or more: of shorter ones the
+meter says little. Every row is in [energy.csv](energy.csv)."""
+
+
+def _energies(found: Sequence[Energy]) -> Iterable[str]:
+    if not found:
+        return
+    yield "## Energy"
+    yield _METERED
+    header = (
+        "board", "inferences", "power alone: mean / worst", "uncalibrated: mean / worst", "interval held",
+        "network left out: mean / worst", "interval held", "layers", "power alone", "uncalibrated", "network left out",
+    )  # fmt: skip
+    yield table(
+        header,
+        [
+            (
+                line.platform, str(line.inferences), mean_worst(line.by_power), mean_worst(line.uncalibrated),
+                share(line.uncalibrated_held), mean_worst(line.calibrated), share(line.calibrated_held),
+                str(line.layers), mean_worst(line.layers_by_power), mean_worst(line.layers_uncalibrated),
+                mean_worst(line.layers_calibrated),
+            )
+            for line in energy.lines(found)
+        ],
+    )  # fmt: skip
+    yield table(
+        ("board", "kernels", "network", "measured uJ", "power alone uJ", "error", "uncalibrated uJ", "error",
+         "interval uJ", "held", "network left out uJ", "error", "interval uJ", "held", "power from"),
+        [_metered(item) for item in found if item.index is None],
+    )  # fmt: skip
+
+
+def _metered(item: Energy) -> tuple[str, ...]:
+    return (
+        item.platform,
+        item.kernels,
+        item.network,
+        number(item.measured),
+        number(item.by_power),
+        percent(error(item.by_power, item.measured)),
+        number(item.uncalibrated),
+        percent(error(item.uncalibrated, item.measured)),
+        *_interval(item.uncalibrated_interval),
+        number(item.calibrated),
+        percent(error(item.calibrated, item.measured)),
+        *_interval(item.calibrated_interval),
+        item.power_from,
     )
 
 

@@ -29,6 +29,8 @@ class Interval(Record, frozen=True):
 class Validated(Record, frozen=True):
     """A public row, or a network (``index`` and ``op`` are None): milliseconds measured and predicted.
 
+    ``built_by`` is the compiler of the build that was emulated, ``instructions`` what that executes.
+
     ``uncalibrated`` is the cost model's; ``fitted`` by the calibration of its build family; ``without_network`` and
     ``without_architecture`` by calibrations that have not seen it. None: there is no such prediction. ``used`` is
     "fitted", or why it took no part in the fit; of float32 in a build with CMSIS-NN, that fit predicts nothing.
@@ -41,6 +43,8 @@ class Validated(Record, frozen=True):
     index: int | None
     op: str | None
     source: str
+    built_by: str
+    instructions: int
     measured: float
     uncalibrated: float
     fitted: float | None
@@ -50,11 +54,16 @@ class Validated(Record, frozen=True):
 
 
 class Network(Record, frozen=True):
-    """A network of a build family, and its intervals; each rests on other architectures' errors, or networks'."""
+    """A network of a build family, and its intervals.
+
+    That of a calibration rests on errors of other architectures or of other networks, as ``calibrated_by`` says, and is
+    one around the prediction without that.
+    """
 
     row: Validated
     uncalibrated: Interval | None
     calibrated: Interval | None
+    calibrated_by: str
     calibrated_basis: str
 
 
@@ -123,6 +132,8 @@ def _family(build: Build, pairs: Sequence[Pair]) -> list[Validated]:
             index=pair.sample.index,
             op=pair.sample.op,
             source=pair.measurement.source,
+            built_by=pair.rows[0].compiler,
+            instructions=sum(row.instructions for row in pair.rows),
             measured=pair.sample.cycles * scale,
             uncalibrated=pair.sample.columns["estimate"] * scale,
             fitted=milliseconds(fitted, pair),
@@ -153,6 +164,7 @@ def _networks(build: Build, rows: Sequence[Validated], pairs: Sequence[Pair]) ->
                 row=whole,
                 uncalibrated=_interval(whole.measured, whole.uncalibrated, _evidence(whole)),
                 calibrated=_interval(whole.measured, predicted, bounds),
+                calibrated_by=by,
                 calibrated_basis="" if bounds is None else bounds.method,
             )
         )
@@ -194,6 +206,8 @@ def _whole(rows: Sequence[Validated]) -> Validated | None:
         index=None,
         op=None,
         source=first.source,
+        built_by=first.built_by,
+        instructions=sum(row.instructions for row in layers),
         measured=sum(row.measured for row in layers),
         uncalibrated=sum(row.uncalibrated for row in layers),
         fitted=total("fitted"),
@@ -206,7 +220,7 @@ def _whole(rows: Sequence[Validated]) -> Validated | None:
 def _evidence(row: Validated) -> Bounds | None:
     """The uncalibrated model's bounds, as they would be without any measurement of this architecture."""
     kernels = "reference" if row.used == public_tables.REFERENCE_CODE else row.build.kernels
-    rest = [item for item in evidence.rows() if item.family != row.architecture]
+    rest = [item for item in evidence.of(row.built_by) if item.family != row.architecture]
     cases = {item.case for item in rest if item.kernels == kernels}
     if len(cases) < 2:
         return None

@@ -61,14 +61,15 @@ def _line(platform: str, core: str, kernels: str, networks: Sequence[Network]) -
         kernels=kernels,
         networks=len(networks),
         uncalibrated=errors(lambda item: item.row.uncalibrated),
-        uncalibrated_held=_share([item.uncalibrated for item in networks]),
+        uncalibrated_held=shares([item.uncalibrated for item in networks]),
         without_network=errors(lambda item: item.row.without_network),
         without_architecture=errors(lambda item: item.row.without_architecture),
-        calibrated_held=_share([item.calibrated for item in networks]),
+        calibrated_held=shares([item.calibrated for item in networks]),
     )
 
 
-def _share(intervals: Sequence[Interval | None]) -> Share:
+def shares(intervals: Sequence[Interval | None]) -> Share:
+    """How many of the intervals that there are hold."""
     known = [interval for interval in intervals if interval is not None]
     return Share(inside=sum(interval.holds for interval in known), networks=len(known))
 

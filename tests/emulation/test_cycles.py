@@ -61,7 +61,7 @@ def test_estimates_are_set_apart(pair: tuple[Result, Result], capsys: pytest.Cap
         console.print(tables.result(result, console))
     first, second = capsys.readouterr().out.split(plain.run_id)
     assert "estimated" not in first and "about" not in first
-    assert "estimated, not measured by first-principles/1, uncalibrated: about" in second
+    assert "estimated, not measured by first-principles/2, uncalibrated: about" in second
     assert "in 90 % of cases" in second
     part = estimated.estimate.layers[0]  # type: ignore[union-attr]
     assert f"{part.cycles:,}" in second

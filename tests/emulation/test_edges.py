@@ -79,11 +79,19 @@ thrash:
   subs r0, #1
   bne thrash
   bl mark
+  movs r0, #10
+parts:
+  ldr r1, [r4, #160]
+  ldr r1, [r4, #164]
+  ldr r1, [r4, #176]
+  subs r0, #1
+  bne parts
+  bl mark
   b end
   .ltorg
   .balign 32
 table:
-  .space 160, 1
+  .space 192, 1
 """
 
 
@@ -156,9 +164,9 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[FlashUse, ...]:
 def test_code_that_fits_is_fetched_once(lines: tuple[FlashUse, ...]) -> None:
     use = lines[1]
     assert use.loads == use.load_misses == 0
-    # To the first line from where the mark returns to, and then from one line to the other in ten rounds.
-    assert use.fetched in (20, 21, 22, 23)
-    assert 1 <= use.jump_misses + use.onward_misses <= 4
+    # From where the mark returns to, and then, in ten rounds, from one part of two lines of four parts to the next.
+    assert use.fetched in range(80, 85)
+    assert 8 <= use.jump_misses + use.onward_misses <= 12
 
 
 def test_data_that_fits_is_read_once(lines: tuple[FlashUse, ...]) -> None:
@@ -169,3 +177,7 @@ def test_one_line_too_many_misses_always(lines: tuple[FlashUse, ...]) -> None:
     # Least recently used goes first: of five lines in a circle none is there when it is needed, but the first 4 here.
     assert lines[3].loads == 50
     assert lines[3].load_misses == 50 - 4
+
+
+def test_only_those_parts_of_a_line_are_read_that_are_asked_for(lines: tuple[FlashUse, ...]) -> None:
+    assert (lines[4].loads, lines[4].load_misses) == (30, 2)

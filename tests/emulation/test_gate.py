@@ -191,7 +191,7 @@ def test_estimated_latency_and_energy(repository: Repository) -> None:
     repository.edit("small", another)
     code, line = repository.gate()
     assert code == 3
-    assert line.startswith("INCOMPLETE  another cost model than the baseline's: first-principles/1, uncalibrated, ")
+    assert line.startswith("INCOMPLETE  another cost model than the baseline's: first-principles/2, uncalibrated, ")
     assert "latency, energy of small.tflite on" in line
 
 

@@ -13,6 +13,7 @@ from harness import cli, store
 from harness.calibrate import calibration, use
 from harness.calibrate.samples import Build
 from harness.cost import table
+from harness.cost.estimate import MODEL
 from harness.energy import estimate as energy
 from harness.energy import units
 from harness.errors import BadInputError
@@ -55,7 +56,7 @@ def test_the_estimate_is_the_calibrations() -> None:
     assert [part.latency_ms for part in (*found.layers, found.overhead)] == [12.5, 12.5, 12.5]
     assert found.tier == f"calibrated on stm32l496zg, {BUILD.compiler}, {BUILD.library}"
     assert found.calibration is not None and found.calibration.carried == ()
-    assert found.model == f"first-principles/1+{found.calibration.sha256[:8]}"
+    assert found.model == f"{MODEL}+{found.calibration.sha256[:8]}"
     assert found.basis == "made up" and found.notes == ()
 
 
