@@ -59,7 +59,7 @@ def conclude(
         proved=proved,
         work=choose.work(records, made.id),
         notes=tuple(notes),
-        reasons=_reasons(made, records, passed, bool(met), proved) if test else (),
+        reasons=reasons(made, records, passed, bool(met), proved) if test else (),
     )
 
 
@@ -120,7 +120,7 @@ def _certainly_out(record: TrialRecord) -> bool:
     return any(item.state == "missed" and item.metric != ACCURACY for item in record.judgements)
 
 
-def _reasons(
+def reasons(
     made: StudyFile, records: Sequence[TrialRecord], passed: Sequence[Pick], met: bool, proved: bool
 ) -> tuple[str, ...]:
     """Why the verdict is no; nothing where it is yes."""
@@ -133,9 +133,18 @@ def _reasons(
         return ()
     if met:
         return ("every candidate that met the budgets misses one with its trained weights",)
+    open_ = sum(_undecided(record) for record in records if record.duplicate_of is None)
+    undecided = f"{open_:,} of them undecided: bounds of estimates lie on both sides of a limit"
+    more = (undecided,) if open_ else ()
     looked = f"{len(records):,} trials of {made.space:,} combinations"
     if proved:
         return (f"proved: each of the {len(records):,} candidates of the space misses a budget",)
     if made.mode == "enumeration":
-        return (f"none found, and all {len(records):,} candidates of the space were tried, as they were trained here",)
-    return (f"not found in {looked}",)
+        return (f"none found among all {len(records):,} candidates of the space, as they were trained here", *more)
+    return (f"not found in {looked}", *more)
+
+
+def _undecided(record: TrialRecord) -> bool:
+    """Whether bounds of estimates alone stand between a candidate and every budget, its accuracy aside."""
+    states = {item.state for item in record.judgements if item.value is not None}
+    return record.measured and "missed" not in states and "undecided" in states

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.optimize import judge
-from harness.optimize.records import TRIAL_SCHEMA, Measurement, TrainingRecord, TrialRecord
+from harness.optimize import choose, finals, judge
+from harness.optimize.records import (
+    RESULT_SCHEMA,
+    STUDY_SCHEMA,
+    TRIAL_SCHEMA,
+    Measurement,
+    Mode,
+    Pick,
+    StudyFile,
+    StudyResult,
+    TrainingRecord,
+    TrialRecord,
+)
 from harness.optimize.scenario import Scenario, load
 from harness.optimize.space import candidate
 from harness.sweep.estimates import Estimate, Quantity
@@ -66,3 +78,35 @@ def trial(wanted: Scenario, number: int, found: Measurement, correct: int | None
         schema=TRIAL_SCHEMA, number=number, params={}, candidate=made, state=judge.overall(judged), macs=10_000,
         measurements=(found,), judgements=judged, trainings=trainings, objectives=values,
     )  # fmt: skip
+
+
+def study_file(wanted: Scenario, mode: Mode = "search", space: int = 336) -> StudyFile:
+    """What a study of a scenario is of."""
+    return StudyFile(
+        schema=STUDY_SCHEMA, id="s", name=wanted.name, scenario={}, scenario_sha256=wanted.sha256,
+        scenario_path=wanted.path, mode=mode, sampler="tpe", seed=1, training_seed=1, batch=8, space=space, axes={},
+        versions={}, created="2026-01-01T00:00:00+00:00",
+    )  # fmt: skip
+
+
+def result(records: Sequence[TrialRecord], pick: Pick | None = None, **changed: Any) -> StudyResult:
+    """What a search of these trials came to."""
+    met = [record.number for record in choose.met(records)]
+    fields: dict[str, Any] = {
+        "schema": RESULT_SCHEMA, "name": "small", "id": "s", "trials": len(records), "met": len(met), "undecided": 0,
+        "missed": len(records) - len(met), "pick": pick, "runner_up": None, "refused": (), "front": tuple(met),
+        "nearest": () if met else choose.nearest(records), "proved": False, "work": choose.work(records, "s"),
+        "notes": (), "reasons": (),
+    }  # fmt: skip
+    return StudyResult(**{**fields, **changed})
+
+
+def pick(record: TrialRecord, **changed: Any) -> Pick:
+    """A trial as the pick, with the same numbers as with random weights."""
+    fields: dict[str, Any] = {
+        "trial": record.number, "candidate": record.candidate, "model": "models/x.tflite", "model_sha256": "2" * 64,
+        "macs": 10_000, "training": record.trainings[-1], "measurements": record.measurements,
+        "changes": tuple(finals.change(item, item) for item in record.measurements),
+        "judgements": record.judgements, "objectives": record.objectives, "state": record.state,
+    }  # fmt: skip
+    return Pick(**{**fields, **changed})

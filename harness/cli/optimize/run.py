@@ -66,6 +66,8 @@ def run(
     if scenario is None:
         raise BadInputError("no scenario is given", f"a TOML file, or one of {', '.join(scenarios.shipped())}")
     path = scenarios.find(scenario)
+    if path != Path(scenario):
+        sys.stderr.write(f"{scenario}: the scenario that is shipped, {path}\n")
     checked = scenarios.load(path)
     options: dict[str, Any] = {"trials": trials, "jobs": jobs, "scheduler": scheduler, "seed": seed}
     if duration is not None:
