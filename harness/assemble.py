@@ -376,7 +376,8 @@ def describe_difference(check: CheckPart) -> str:
     if first is None:
         return "the outputs differ from the reference"
     where = "the final output" if first.index is None else f"layer {first.index} ({first.op})"
-    return f"{where} differs from the {first.reference} in {first.differing} of {first.elements} elements, " + (
+    by = first.reference if first.reference == library_reference.TFLITE_MICRO else f"the {first.reference}"
+    return f"{where} differs from {by} in {first.differing} of {first.elements} elements, " + (
         "infinities or NaNs among them" if first.largest is None else f"by {first.largest:g} at most"
     )
 

@@ -91,12 +91,17 @@ class _Outer(msgspec.Struct):
 
 def name(result: Result) -> str:
     """The file's name of a result's baseline."""
-    return file_name(result.model.file, result.platform, result.kernels, result.optimisation, result.fpu is not None)
+    axes = result.platform, result.kernels, result.optimisation, result.fpu is not None
+    return file_name(result.model.file, *axes, brought=result.library is not None)
 
 
-def file_name(model: str, platform: str, kernels: str, optimisation: str, fpu: bool) -> str:
-    """The file's name of a baseline: everything that a user chooses for a run decides it. ``fpu``: it is used."""
-    return f"{Path(model).stem}-{platform}-{kernels}{optimisation}{'' if fpu else '-nofpu'}.json"
+def file_name(model: str, platform: str, kernels: str, optimisation: str, fpu: bool, brought: bool = False) -> str:
+    """The file's name of a baseline: everything that a user chooses for a run decides it.
+
+    ``fpu``: it is used. ``brought``: the user brought the TFLM; a newer one is compared with the one before.
+    """
+    tflm = "-own-tflm" if brought else ""
+    return f"{Path(model).stem}-{platform}-{kernels}{optimisation}{'' if fpu else '-nofpu'}{tflm}.json"
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from harness.gate.metrics import Value
 from harness.gate.verdict import Band, band
 from harness.records import Record
 from harness.result import Result
+from harness.setup import DEFAULT_KERNELS
 
 SCHEMA = "tflm-harness/comparison/1"
 
@@ -65,6 +66,23 @@ class Part(Record, frozen=True):
     change: int
 
 
+class OperatorPart(Record, frozen=True):
+    """All layers of one operator together: instructions, and which library's kernels computed them.
+
+    ``kernels_before`` and ``kernels_after`` are "reference", "cmsis-nn" or another library's name; None where a result
+    has no such operator.
+    """
+
+    op: str
+    layers_before: int
+    layers_after: int
+    before: int
+    after: int
+    change: int
+    kernels_before: str | None
+    kernels_after: str | None
+
+
 class LayerPart(Record, frozen=True):
     """A layer of both, or of one: then index, shape and instructions of the other are None.
 
@@ -88,6 +106,7 @@ class LayerPart(Record, frozen=True):
 class Compared(Record, frozen=True):
     """Two results side by side. ``layers`` are all, the one that grew most first, the one that shrank most last.
 
+    ``operators`` are those that moved, by name, the largest change first.
     ``functions`` and ``classes`` are those of the whole inference that moved, the largest change first, None where an
     emulator did not tell them apart; ``memory`` has every part of flash and RAM, in bytes. ``same_operators``: both
     have the same operators in order. ``outputs_equal``: the final outputs are the same bytes.
@@ -105,6 +124,7 @@ class Compared(Record, frozen=True):
     classes: tuple[Part, ...] | None
     same_operators: bool
     outputs_equal: bool
+    operators: tuple[OperatorPart, ...] = ()
 
 
 def compare(before: Result, after: Result) -> Compared:
@@ -135,7 +155,39 @@ def compare(before: Result, after: Result) -> Compared:
         classes=None if moved.classes is None else _parts(moved.classes),
         same_operators=moved.same_operators,
         outputs_equal=moved.outputs_equal,
+        operators=_operators(before, after),
     )
+
+
+# The kernels of the packaged set "cmsis-nn" that CMSIS-NN is behind; the others are the reference's.
+_PACKAGED_CMSIS_NN = frozenset({"AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D"})
+
+
+def _operators(before: Result, after: Result) -> tuple[OperatorPart, ...]:
+    """Operators that moved, and those that another library's kernels compute."""
+    names = dict.fromkeys(layer.op for result in (after, before) for layer in result.layers)
+    found = [_operator(name, before, after) for name in names]
+    moved = [item for item in found if item.change or item.kernels_before != item.kernels_after]
+    return tuple(sorted(moved, key=lambda item: -abs(item.change)))
+
+
+def _operator(name: str, before: Result, after: Result) -> OperatorPart:
+    mine, theirs = ([layer.instructions for layer in result.layers if layer.op == name] for result in (before, after))
+    return OperatorPart(
+        op=name,
+        layers_before=len(mine),
+        layers_after=len(theirs),
+        before=sum(mine),
+        after=sum(theirs),
+        change=sum(theirs) - sum(mine),
+        kernels_before=_kernels(before, name) if mine else None,
+        kernels_after=_kernels(after, name) if theirs else None,
+    )
+
+
+def _kernels(result: Result, op: str) -> str:
+    optimised = _PACKAGED_CMSIS_NN if result.library is None else frozenset(result.library.optimised)
+    return result.kernels if op in optimised else DEFAULT_KERNELS
 
 
 def schema() -> dict[str, Any]:

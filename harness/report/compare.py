@@ -23,6 +23,9 @@ def compared(shown: Compared, everything: bool = False) -> RenderableType:
         parts.append(Padding(Text(printable(consequence), style="dim"), (0, 0, 0, 9), expand=False))
     parts += [Text(), _table("total", compare_lines.totals(shown))]
     parts += [Text(printable(line), style="dim italic") for line in compare_lines.estimates(shown)]
+    operators = compare_lines.operators(shown)
+    if operators:
+        parts += [Text(), _table("operator, all its layers", operators)]
     rows, left = compare_lines.layers(shown, everything)
     if rows:
         parts += [Text(), _table("layer, in it functions and classes", rows)]

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from harness.compare import Compared, Differs, LayerPart, Part
+from harness.compare import Compared, Differs, LayerPart, OperatorPart, Part
 from harness.gate import words
 from harness.gate.metrics import Value
 
 NOT_TOLD_APART = "of at least one, the emulator tells no functions and classes apart"
 _MOST_FUNCTIONS, _MOST_CLASSES, _MOST_OVERALL = 4, 3, 12
 _NOT_COMPARABLE = "not comparable"
+# What computes the operators: where one of these is another, all layers of an operator move together.
+_CODE_OF = ("TFLM", "CMSIS-NN", "kernel set")
 _LISTS = ("flags", "sequence of operators")
 # Which part of memory stands below which total.
 _BELOW = {"flash": ("code", "model"), "ram": ("arena", "static", "stack")}
@@ -122,6 +124,22 @@ def layers(shown: Compared, everything: bool) -> tuple[list[Line], int]:
     if everything or shown.overhead.change:
         lines.append(_part(0, shown.overhead))
     return lines, len(shown.layers) - len(items)
+
+
+def operators(shown: Compared) -> list[Line]:
+    """Operators that moved, all layers of one together, where something else computed them."""
+    if not any(item.what in _CODE_OF for item in shown.differs):
+        return []
+    return [_operator(item) for item in shown.operators]
+
+
+def _operator(item: OperatorPart) -> Line:
+    sides = [item.kernels_before or "-", item.kernels_after or "-"]
+    note = f"{sides[0]} kernels" if sides[0] == sides[1] else f"{sides[0]} -> {sides[1]} kernels"
+    count = max(item.layers_before, item.layers_after)
+    name = f"{item.op}, {words.count(count, 'layer')}"
+    percent = None if not item.before else 100 * item.change / item.before
+    return _line(0, name, item.before, item.after, item.change, percent, note)
 
 
 def overall(shown: Compared, everything: bool) -> list[tuple[str, list[Line]]]:

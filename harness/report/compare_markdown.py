@@ -20,6 +20,8 @@ def compared(shown: Compared, everything: bool = False) -> str:
     text += ["", *_table("total", compare_lines.totals(shown))]
     said = compare_lines.estimates(shown)
     text += ["", *(f"- {code(line)}" for line in said)] if said else []
+    operators = compare_lines.operators(shown)
+    text += ["", *_table("operator, all its layers", operators)] if operators else []
     lines, left = compare_lines.layers(shown, everything)
     if lines:
         text += ["", *_table("layer, in it functions and classes", lines)]

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from harness import isa
 from harness.records import Platform
-from harness.result import CheckPart, Layer, Result
+from harness.result import Layer, LibraryPart, ReferencePart, Result
 from harness.store import Stored
 
 _PLAIN_WIDTH = 160
@@ -157,7 +157,27 @@ def _heading(shown: Result) -> Text:
     for note in machine.notes:
         text.append(f"; {note}")
     text.append(f"\ninput: {printable(shown.check.input)}", style="dim")
+    if shown.library is not None:
+        text.append("\n" + printable(_library(shown, shown.library)), style="dim")
     return text
+
+
+def _library(shown: Result, library: LibraryPart) -> str:
+    """What is known of a user's TFLM, and what its outputs were compared with."""
+    lines = [f"archive sha256 {library.sha256[:12]}, headers sha256 {library.headers_sha256[:12]}"]
+    if library.compilers:
+        lines.append(f"built by {', '.join(library.compilers)}")
+    if library.optimised:
+        lines.append(f"{shown.kernels} behind {', '.join(library.optimised)}")
+    if shown.check.reference is not None:
+        lines.append(f"reference: {_reference(shown.check.reference)}")
+    return "; ".join(lines)
+
+
+def _reference(reference: ReferencePart) -> str:
+    if reference.date is None:
+        return f"{reference.name}, {reference.version}"
+    return f"{reference.name} of {reference.date}, every layer"
 
 
 def _layers(shown: Result, target: Console) -> FittingTable:
@@ -263,7 +283,7 @@ def _verdict(shown: Result) -> Text:
     text = Text()
     if shown.verdict.passed:
         text.append("PASS", style="bold green")
-        text.append(f"  fits {shown.platform}, {_exactness(shown.check)}, {shown.counts.total:,} instructions")
+        text.append(f"  fits {shown.platform}, {_exactness(shown)}, {shown.counts.total:,} instructions")
     else:
         text.append("FAIL", style="bold red")
         text.append("  " + printable("; ".join(shown.verdict.reasons)))
@@ -271,7 +291,16 @@ def _verdict(shown: Result) -> Text:
     return text
 
 
-def _exactness(check: CheckPart) -> str:
+def _exactness(shown: Result) -> str:
+    from harness.assemble import describe_difference  # which is about numbers, not about tables
+
+    check = shown.check
+    if check.reference is not None and check.reference.rounding:
+        differing = sum(not layer.output_exact for layer in shown.layers)
+        return printable(
+            f"{describe_difference(check)}: a difference between releases, no larger than rounding makes it "
+            f"({differing} of {len(shown.layers)} layers differ)"
+        )
     if check.tflite_micro_exact is None:
         reason = printable(check.tflite_micro_reason or "")
         return f"every layer bit-exact (no second opinion: tflite-micro: {reason})"

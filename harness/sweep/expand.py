@@ -20,6 +20,7 @@ from harness.calibrate.use import Given
 from harness.emulators import plugin, renode_find, renode_script
 from harness.errors import BadInputError, HarnessError
 from harness.library import Progress, silent
+from harness.model import PACKAGED
 from harness.paths import data_folder
 from harness.records import Model, Platform
 from harness.result import SCHEMA
@@ -27,6 +28,8 @@ from harness.sweep import estimates, models
 from harness.sweep.file import File, Filter
 from harness.sweep.models import Candidate
 from harness.sweep.plan import PLAN_SCHEMA, Choice, Facts, Failure, ModelFacts, Plan, Point, failure_of
+from harness.user_library import fits
+from harness.user_library.found import Named, UserLibrary
 
 # What of firmware/ becomes part of an image.
 _FIRMWARE = ("app", "cmake", "hal", "kernels", "targets", "templates")
@@ -115,9 +118,11 @@ def _product(file: File, candidates: Iterable[Candidate]) -> list[Choice]:
             optimisation=optimisation,
             fpu=fpu,
             emulator=emulator,
+            tflm=tflm,
         )
-        for candidate, platform, kernels, optimisation, fpu, emulator in itertools.product(
-            *(candidates, axes.platforms, axes.kernels, axes.optimisation, fpus, axes.emulator)
+        for candidate, platform, tflm in itertools.product(candidates, axes.platforms, file.tflm)
+        for kernels, optimisation, fpu, emulator in itertools.product(
+            (tflm.kernels,) if tflm else axes.kernels, axes.optimisation, fpus, axes.emulator
         )
     ]
 
@@ -159,6 +164,7 @@ def _matches(choice: Choice, kind: str | None, item: Filter) -> bool:
             ((choice.kernels,), item.kernels),
             ((choice.optimisation,), item.optimisation),
             ((choice.emulator,), item.emulator),
+            ((choice.tflm.name if choice.tflm else PACKAGED_NAME,), item.tflm_libraries),
         )
     )
 
@@ -168,6 +174,10 @@ def _require_possible(file: File, plan: Plan) -> None:
     if len(failures) == len(plan.points) and all(failure.kind == "impossible" for failure in failures):
         raise BadInputError(f"{file.path}: none of {len(failures)} points is possible: {failures[0].message}",
                             failures[0].hint)  # fmt: skip
+
+
+# What filters call the packaged TFLM on the axis tflm_libraries.
+PACKAGED_NAME = "packaged"
 
 
 class Identify:
@@ -202,7 +212,10 @@ class Identify:
         if cycles:
             self._common["estimate"] = estimates.identity()
         self._model = functools.cache(_model)
-        self._input_sha256 = functools.cache(lambda path: inputs.of(self._model(path), input_paths).sha256)
+        self._input_sha256 = functools.cache(
+            lambda path, runtime: inputs.of(self._model(path, runtime), input_paths).sha256
+        )
+        self._library = functools.cache(fits.read)
         self._platform = functools.cache(platforms.load)
         self._emulator = functools.cache(_emulator)
         self._arch = functools.cache(cores.flags)
@@ -214,14 +227,16 @@ class Identify:
             HarnessError: the network is refused, or the emulator is not installed.
         """
         found = self._platform(choice.platform)
-        network = self._model(choice.path)
+        brought = self._brought(choice)
+        network = self._model(choice.path, PACKAGED if brought is None else brought.runtime)
         version = self._emulator(choice.emulator)
         used = self._family(choice)
         return {
             **self._common,
+            **({} if brought is None or choice.tflm is None else _of_library(brought, choice.tflm)),
             **({} if used is None else {"calibration": use.sha256(used)}),
             "model": network.sha256,
-            "input": self._input_sha256(choice.path),
+            "input": self._input_sha256(choice.path, PACKAGED if brought is None else brought.runtime),
             "platforms": [
                 _platform_sha256(self._platform(name), choice.emulator) for name in (choice.platform, *found.machines)
             ],
@@ -230,6 +245,19 @@ class Identify:
             "arch": self._arch(found.core, found.fpu, setup.uses_fpu(found, choice.fpu)),
             "emulator": version,
         }
+
+    def _brought(self, choice: Choice) -> UserLibrary | None:
+        """The user's TFLM of a point, checked against its core; None for the packaged one.
+
+        Raises:
+            BadInputError: it does not fit, or cannot be used.
+        """
+        if choice.tflm is None:
+            return None
+        found = self._platform(choice.platform)
+        hard_float = setup.uses_fpu(found, choice.fpu)
+        arch = self._arch(found.core, found.fpu, hard_float)
+        return self._library(choice.tflm.brought, toolchain.arm(), arch, hard_float)
 
     def impossible(self, choice: Choice) -> Failure | None:
         """Why the combination cannot be, whatever the network; None where it can."""
@@ -265,7 +293,7 @@ class Identify:
             choice.optimisation,
             setup.uses_fpu(found, choice.fpu),
             self._compiler,
-            self._common["tflm"],
+            self._common["tflm"] if choice.tflm is None else f"TFLM of the user's, {choice.tflm.name}",
             self._common["cmsis_nn"],
         )
         return use.family(known, build)
@@ -299,8 +327,14 @@ def identity_of(parts: dict[str, Any]) -> str:
     return hashlib.sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:32]
 
 
-def _model(path: str) -> Model:
-    return model.load(Path(path))
+def _of_library(found: UserLibrary, named: Named) -> dict[str, str]:
+    """What of a point's identity is another with a user's TFLM."""
+    host = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in named.brought.host]
+    return {"tflm": found.identity, "cmsis_nn": "in the library", "host_library": " ".join(host)}
+
+
+def _model(path: str, runtime: model.Runtime) -> Model:
+    return model.load(Path(path), runtime)
 
 
 def _refused(choice: Choice, failure: Failure) -> Point:

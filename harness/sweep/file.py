@@ -21,6 +21,8 @@ from harness.setup import DEFAULT_TIME_LIMIT_S
 from harness.sweep import metrics
 from harness.sweep.metrics import METRICS, Direction
 from harness.toml_file import refuse
+from harness.user_library import found as library
+from harness.user_library.found import Brought, Named
 from harness.zoo import networks, recipe
 from harness.zoo.recipe import Recipe
 
@@ -47,12 +49,26 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of the tables of a sweep file: a key that is not known is an error, not a default."""
 
 
+class TflmLibrary(_Table, frozen=True, kw_only=True):
+    """A TFLM that the user brings; a table with nothing but a name is the packaged one.
+
+    ``lib`` are its archives, ``include`` its include folders, ``host_lib`` archives of the same release for this host;
+    all relative to the file.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern=f"^{_NAME}$")]
+    lib: str | _Some | None = None
+    include: tuple[str, ...] = ()
+    host_lib: str | _Some | None = None
+
+
 class Axes(_Table, frozen=True, kw_only=True):
     """What is varied; every combination is a point.
 
     ``models`` are paths of .tflite files, relative to the sweep file, or patterns (``nets/**/*.tflite``); the networks
     of [[networks]] are further values of this axis. ``fpu`` false computes floating point in software; without this
-    axis each platform's FPU is used where there is one.
+    axis each platform's FPU is used where there is one. ``kernels`` are those of the packaged TFLM: one of
+    ``tflm_libraries`` has the kernels that it holds.
     """
 
     models: tuple[str, ...] = ()
@@ -61,6 +77,7 @@ class Axes(_Table, frozen=True, kw_only=True):
     optimisation: _Some = ("-O2",)
     fpu: tuple[bool, ...] = ()
     emulator: _Some = ("qemu",)
+    tflm_libraries: tuple[TflmLibrary, ...] = ()
 
 
 class Network(_Table, frozen=True):
@@ -109,6 +126,7 @@ class Filter(_Table, frozen=True):
     optimisation: tuple[str, ...] | None = None
     fpu: tuple[bool, ...] | None = None
     emulator: tuple[str, ...] | None = None
+    tflm_libraries: tuple[str, ...] | None = None
 
 
 class Budgets(_Table, frozen=True):
@@ -221,6 +239,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     inputs: tuple[Path, ...]
     test_set: tuple[Path, Path] | None
     calibrations: tuple[Given, ...] = ()
+    tflm: tuple[Named | None, ...] = (None,)
 
 
 def load(path: Path) -> File:
@@ -255,7 +274,39 @@ def checked(path: Path, sha256: str, sweep: Sweep) -> File:
         if data is None
         else (_existing(path, "test_set.inputs", data.inputs), _existing(path, "test_set.labels", data.labels)),
         calibrations=_calibrations(path, sweep),
+        tflm=_tflm(path, sweep.axes) or (None,),
     )
+
+
+def _tflm(path: Path, axes: Axes) -> tuple[Named | None, ...]:
+    """The values of the axis, with the kernels that each archive holds."""
+    found: list[Named | None] = []
+    for index, item in enumerate(axes.tflm_libraries):
+        key = f"axes.tflm_libraries[{index}]"
+        if item.name in [other.name for other in axes.tflm_libraries[:index]]:
+            refuse(path, f"{key}.name", f"{item.name!r} is there twice")
+        if item.lib is None:
+            if item.include or item.host_lib is not None:
+                refuse(path, f"{key}.lib", "is missing", "leave include and host_lib out, too, for the packaged TFLM")
+            found.append(None)
+            continue
+        brought = Brought(
+            archives=tuple(str(_existing(path, f"{key}.lib", name)) for name in _listed(item.lib)),
+            include=tuple(str(_folder(path, f"{key}.include", name)) for name in item.include),
+            host=tuple(str(_existing(path, f"{key}.host_lib", name)) for name in _listed(item.host_lib or ())),
+        )
+        try:
+            found.append(Named(name=item.name, brought=brought, kernels=library.held(brought).kernel_set))
+        except BadInputError as error:
+            refuse(path, f"{key}.lib", error.message, error.hint)
+    return tuple(found)
+
+
+def _folder(path: Path, key: str, name: str) -> Path:
+    folder = path.absolute().parent
+    if not (folder / name).is_dir():
+        refuse(path, key, f"there is no folder {name!r}", f"paths are relative to {folder}")
+    return (folder / name).resolve()
 
 
 def _hint(message: str) -> str:

@@ -61,6 +61,7 @@ def emulate(task: Task) -> Result:
         choice.path,
         choice.platform,
         kernels=choice.kernels,
+        tflm=None if choice.tflm is None else choice.tflm.brought,
         optimisation=choice.optimisation,
         fpu=choice.fpu,
         input_paths=task.inputs,
@@ -139,8 +140,8 @@ def row(task: Task, result: Result, seconds: float) -> Row:
 
 
 def builds(points: Iterable[Point]) -> tuple[Build, ...]:
-    """The libraries that points need, each once."""
-    return tuple(dict.fromkeys(map(_build_of, points)))
+    """The libraries that points need, each once; the user's own TFLM needs none of them."""
+    return tuple(dict.fromkeys(_build_of(point) for point in points if point.choice.tflm is None))
 
 
 def missing_builds(points: Iterable[Point]) -> int:
@@ -177,12 +178,14 @@ def build(points: tuple[Point, ...], progress: Progress) -> dict[str, HarnessErr
     """
     if any(point.choice.emulator == "qemu" for point in points):
         plugin.get(plugin.find_qemu())
-    library.for_host(progress)
+    if builds(points):
+        library.for_host(progress)
     errors: dict[Build, HarnessError] = {}
     for needed in builds(points):
         try:
             library.for_core(*needed, toolchain.arm(), progress)
         except BuildError as error:
             errors[needed] = error
-    failing = ((point.identity, errors.get(_build_of(point))) for point in points)
+    packaged = (point for point in points if point.choice.tflm is None)
+    failing = ((point.identity, errors.get(_build_of(point))) for point in packaged)
     return {identity: error for identity, error in failing if identity is not None and error is not None}

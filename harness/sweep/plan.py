@@ -10,6 +10,7 @@ from harness.records import Record
 from harness.sweep.estimates import Estimate
 from harness.sweep.file import Budgets, Objective
 from harness.sweep.metrics import Measured
+from harness.user_library.found import Named
 from harness.zoo.recipe import Recipe
 
 PLAN_SCHEMA = "tflm-harness/sweep-plan/2"
@@ -23,6 +24,7 @@ Kind = Literal["impossible", "too large", "not measured"]
 class Choice(Record, frozen=True):
     """A value on each axis. ``model`` is what tables show, ``path`` what is opened; ``fpu`` None: the platform's.
 
+    ``tflm`` is one that the user brings, None: the packaged one.
     ``recipe`` is that of a network of the zoo, None for any other file. ``path`` is empty where there is no file yet.
     """
 
@@ -34,13 +36,15 @@ class Choice(Record, frozen=True):
     optimisation: str
     fpu: bool | None
     emulator: str
+    tflm: Named | None = None
 
     @property
     def label(self) -> str:
         """The point in one line."""
+        tflm = "" if self.tflm is None else f" {self.tflm.name}"
         fpu = {None: "", True: " fpu", False: " nofpu"}[self.fpu]
         emulator = "" if self.emulator == "qemu" else f" {self.emulator}"
-        return f"{self.model} {self.platform} {self.kernels} {self.optimisation}{fpu}{emulator}"
+        return f"{self.model} {self.platform} {self.kernels} {self.optimisation}{fpu}{emulator}{tflm}"
 
 
 class Failure(Record, frozen=True):

@@ -48,10 +48,11 @@ _TITLES = {
     "platforms": "the platform's description",
     "emulator": "the emulator",
     "estimate": "the models of latency and energy",
+    "calibration": "the calibration",
 }
 
 # The harness' modules that decide what a worker measures; commands, reports and the zoo do not.
-_MEASURING = ("*.py", "cost/*.py", "emulators/*.py", "energy/*.py", "sweep/*.py")
+_MEASURING = ("*.py", "calibrate/*.py", "cost/*.py", "emulators/*.py", "energy/*.py", "sweep/*.py")
 
 
 class Parcel(Record, frozen=True):
@@ -95,6 +96,12 @@ class Points:
             HarnessError: a worker would measure something else; the scheduler or all workers are gone.
         """
         listed = list(tasks)
+        own = next((task.choice.tflm.name for task in listed if task.choice.tflm is not None), None)
+        if own is not None:
+            raise HarnessError(
+                f"{own}: a TFLM of your own is read from folders of this machine, which workers do not have",
+                "leave --scheduler out: the points are then measured here",
+            )
         self._compare(listed)
         # Parcels are packed when there is room for them: a network's bytes are in few of them at a time.
         for parcel, outcome in self._cluster.map(self._pack(task) for task in listed):

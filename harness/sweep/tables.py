@@ -98,6 +98,7 @@ _AXES = (
     Column("optimisation", "text"),
     Column("fpu", "text"),
     Column("emulator", "text"),
+    Column("tflm", "text"),
 )
 _ESTIMATED = tuple(
     column
@@ -248,6 +249,7 @@ def _axes(point: Point) -> dict[str, Cell]:
         "optimisation": choice.optimisation,
         "fpu": _fpu(point),
         "emulator": choice.emulator,
+        **({} if choice.tflm is None else {"tflm": choice.tflm.name}),
     }
 
 

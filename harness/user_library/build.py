@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 
-from harness import library, toolchain
+from harness import clang, library, toolchain
 from harness.library import Library, Progress, silent
 from harness.user_library import headers
 from harness.user_library.found import UserLibrary
 
 # What the vintages' own makefiles compile with.
 _STANDARDS = {headers.JULY_2020: "11", headers.TRANSITION: "17", headers.TODAY: "17"}
-# Room for the resolver's wrapper of a registration, which is larger in later releases: as firmware/CMakeLists.txt has it.
+# Room for the resolver's wrapper of a registration, which is larger in later releases: as in firmware/CMakeLists.txt.
 _WRAPPERS = "HARNESS_WRAPPER_POINTERS=16"
 # What firmware says of itself on its first line, in one word; that of the packaged TFLM is in firmware/CMakeLists.txt.
 _WORDS = {headers.JULY_2020: "2020-07-api", headers.TRANSITION: "2020-to-2022-api", headers.TODAY: "todays-api"}
@@ -74,17 +73,22 @@ def _library(
     arm: toolchain.Toolchain | None,
 ) -> Library:
     table = _table(found)
+    settings = [
+        "-DHARNESS_PART=application",
+        f"-DHARNESS_OPT={optimisation}",
+        f"-DHARNESS_STANDARD={_STANDARDS[found.headers.api]}",
+        f"-DHARNESS_DEFINES={'TF_LITE_STATIC_MEMORY' if found.contents.static_memory else ''}",
+        f"-DHARNESS_VINTAGE={_WORDS[found.headers.api]}",
+        f"-DHARNESS_KERNELS={found.kernels}",
+    ]
     identity = {
         "arch": arch,
-        "optimisation": optimisation,
-        "compiler": compiler,
+        "settings": settings,
+        "compiler": clang.keyed(compiler),
         "headers": found.headers.sha256,
         "table": table,
         "archive": found.sha256 if arm is None else None,  # the host's application is linked with it
-        "kernels": found.kernels,
-        "static_memory": found.contents.static_memory,
         "firmware": library.firmware_sha256(*library.APPLICATION),
-        "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
     }
     folder = library.folder_of(identity)
     with tempfile.TemporaryDirectory(prefix="harness-") as work:
@@ -95,14 +99,9 @@ def _library(
             folder,
             [
                 *arguments,
-                "-DHARNESS_PART=application",
-                f"-DHARNESS_OPT={optimisation}",
+                *settings,
                 f"-DHARNESS_LIBRARY_INCLUDES={_list(found.headers.folders)}",
                 f"-DHARNESS_LIBRARY_OPS={work if table else ''}",
-                f"-DHARNESS_STANDARD={_STANDARDS[found.headers.api]}",
-                f"-DHARNESS_DEFINES={'TF_LITE_STATIC_MEMORY' if found.contents.static_memory else ''}",
-                f"-DHARNESS_VINTAGE={_WORDS[found.headers.api]}",
-                f"-DHARNESS_KERNELS={found.kernels}",
             ],
             progress,
             lambda: None if arm is None else toolchain.check(arm, arch),

@@ -41,6 +41,14 @@ class Brought(Record, frozen=True):
     kernels: str | None = None
 
 
+class Named(Record, frozen=True):
+    """A user's TFLM as a value of an axis: its name there, and the kernel set that it holds."""
+
+    name: str
+    brought: Brought
+    kernels: str
+
+
 class Contents(Record, frozen=True):
     """What archives hold: a summary that is kept in the cache.
 
@@ -57,6 +65,11 @@ class Contents(Record, frozen=True):
     has_interpreter: bool
     static_memory: bool
     link_time: bool
+
+    @property
+    def kernel_set(self) -> str:
+        """Of the libraries behind the operators, one name: "reference" where there is none."""
+        return "+".join(sorted(set(self.kernels.values()))) or REFERENCE
 
 
 class UserLibrary(Record, frozen=True):
@@ -75,7 +88,7 @@ class UserLibrary(Record, frozen=True):
     @property
     def kernels(self) -> str:
         """The kernel set that it holds."""
-        return kernel_set(self.contents.kernels)
+        return self.contents.kernel_set
 
     @property
     def operators(self) -> frozenset[str]:
@@ -115,11 +128,6 @@ class UserLibrary(Record, frozen=True):
         )
 
 
-def kernel_set(kernels: Mapping[str, str]) -> str:
-    """Of the libraries behind the operators, one name: "reference" where there is none."""
-    return "+".join(sorted(set(kernels.values()))) or REFERENCE
-
-
 # Refuses object files that do not fit, given the archive's path and an object of each kind.
 Check = Callable[[Path, Sequence[Object]], None]
 
@@ -151,6 +159,19 @@ def read(brought: Brought, compiler: str, arch: tuple[str, ...], check: Check) -
         contents=held,
         headers=headers.read(include, compiler, arch),
     )
+
+
+def held(brought: Brought) -> Contents:
+    """What the archives hold, without a look at headers or cores.
+
+    Raises:
+        BadInputError: they cannot be read, or are no TFLM.
+    """
+    paths = tuple(Path(name) for name in brought.archives)
+    contents = {path: archive.read(path) for path in paths}
+    found = _contents(paths, contents, _sha256(contents.values()))
+    _check(paths[0], found)
+    return found
 
 
 def _sha256(contents: Iterable[bytes]) -> str:
@@ -215,7 +236,7 @@ def summary(found: Sequence[Object]) -> Contents:
         compilers=tuple(sorted({item.compiler for item in found if item.compiler is not None})),
         has_interpreter=_INTERPRETER in defined,
         static_memory=not _DYNAMIC & defined,
-        link_time=any(item.link_time and not item.defined for item in found),
+        link_time=any(item.link_time and all(name.startswith("__gnu_lto") for name in item.defined) for item in found),
     )
 
 
@@ -231,7 +252,7 @@ def _check(path: Path, contents: Contents) -> None:
     if not contents.operators:
         raise BadInputError(f"{path}: holds no kernels: no tflite::Register_... function is in it", None)
     if contents.missing:
-        users = kernel_set(contents.kernels)
+        users = contents.kernel_set
         more = f" and {len(contents.missing) - 3} more" if len(contents.missing) > 3 else ""
         raise BadInputError(
             f"{path}: its kernels call {users}, which no archive holds: {', '.join(contents.missing[:3])}{more}",

@@ -128,15 +128,14 @@ def read(include: tuple[Path, ...], compiler: str, arch: tuple[str, ...]) -> Hea
 
 
 def _failure(stderr: str, include: tuple[Path, ...]) -> BadInputError | BuildError:
-    missing = re.search(r"fatal error: ([^:\n]+): No such file or directory", stderr)
+    missing = re.search(r"^([^:\n]+):\d+:\d+: fatal error: ([^:\n]+): No such file or directory", stderr, re.MULTILINE)
     if missing is None:
         errors = [line for line in stderr.splitlines() if "error" in line]
         return BuildError("TFLM's headers cannot be read" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
-    header = missing[1]
-    by = re.search(r"^(?:In file included from )?([^:\n]+):\d+", stderr)
-    asked = "" if by is None or by[1].endswith("probe.cc") else f", which {_relative(Path(by[1]), include)} includes"
+    by, header = Path(missing[1]), missing[2]
+    asked = "" if by.name == "probe.cc" else f", which {_relative(by, include)} includes,"
     return BadInputError(
-        f"{header}{asked}, is in none of the include folders: {', '.join(map(str, include))}",
+        f"{header}{asked} is in none of the include folders: {', '.join(map(str, include))}",
         f"--tflm-include also with {_WHERE.get(header.split('/')[0], 'the folder that holds it')}",
     )
 
