@@ -196,7 +196,10 @@ class Follower:
 
     def _pass(self, executed: int) -> None:
         if executed < self._executed:
-            raise EmulationError("the firmware reset the machine: its calls are followed to the first reset only")
+            raise EmulationError(
+                "the firmware reset the machine, where Renode's count begins anew",
+                "end the run before that (--stop-at, --max-instructions), or profile it on QEMU",
+            )
         self._current.own += executed - self._executed
         self._executed = executed
 

@@ -23,7 +23,7 @@ from harness.records import Job
 
 # In the Python 2 that Renode has inside, and without its library, which not every Renode brings. One write each, with a
 # mark of its own end, as Renode's other output may come between two of them. Exception 5 is the one that is entered:
-# others only make one pending.
+# others only make one pending, and 7, a breakpoint, is ignored where it asks for semihosting.
 _COMMANDS = """
 def mc_follow(*addresses):
     cpu = self.Machine["sysbus.cpu"]
@@ -45,6 +45,9 @@ def mc_follow(*addresses):
     def taken(index):
         if index == 5:
             say("TAKEN %d %d" % (cpu.ExecutedInstructions, stack()))
+        elif index == 7 and self.Machine.SystemBus.ReadWord(cpu.PC.RawValue) == 0xBEAB:
+            say("HOST %d %d" % (cpu.ExecutedInstructions, cpu.PC.RawValue))
+            cpu.IsHalted = True
     def left(index):
         say("LEFT %d %d %d %d" % (cpu.ExecutedInstructions, cpu.PC.RawValue, stack(), cpu.GetRegister(22).RawValue))
     for address in addresses:
@@ -54,21 +57,20 @@ def mc_follow(*addresses):
 
 def mc_halt_on(uart, *characters):
     cpu, seen, wanted = self.Machine["sysbus.cpu"], [], list(characters)
+    def halted(_):
+        sys.stdout.write("TEXT %d %d;\\n" % (cpu.ExecutedInstructions, cpu.PC.RawValue))
+        sys.stdout.flush()
     def received(character):
         seen.append(character)
         del seen[:-len(wanted)]
-        if seen == wanted:
+        if seen == wanted and not cpu.IsHalted:
             cpu.IsHalted = True
-            self.Machine.SystemBus.WriteDoubleWord(0xE000E010, 0)
-            sys.stdout.write("TEXT;\\n")
-            sys.stdout.flush()
+            self.Machine.LocalTimeSource.ExecuteInNearestSyncedState(halted)
     self.Machine["sysbus." + uart].CharReceived += received
 """
 _EVENT = re.compile(r"\b(CALL|BACK|TAKEN|LEFT) ([\d ]+);")
-_END = re.compile(r"\bEND (\d+);")
-_TEXT = "TEXT;"
-# After the end Renode runs to the end of its period, at once where no timer is on; then it says where it stands.
-_POLLS_AFTER_END = 10
+_END = re.compile(r"\b(END|TEXT|HOST) (\d+)(?: (\d+))?;")
+_ENDS = {"END": "stop function", "TEXT": "stop text", "HOST": "semihosting"}
 
 
 def run(job: FlowJob) -> FlowRun:
@@ -94,9 +96,9 @@ def run(job: FlowJob) -> FlowRun:
         )
     output = start.output(finished, TIME_LIMIT if finished.timed_out else watch.reason)
     renode_output.check(output)
-    ended_by, executed, ended_at = _end(job, output, watch)
     if watch.error is not None:
         raise watch.error
+    ended_by, executed, ended_at = watch.end or _at_limit(job, output)
     notes = watch.follower.notes(executed)
     return FlowRun(
         emulator=msgspec.structs.replace(start.info, counter="hooks at entries, returns and exceptions"),
@@ -108,7 +110,7 @@ def run(job: FlowJob) -> FlowRun:
             cells=counts.no_blocks().reshape(-1, 3),
             regions=watch.follower.regions(),
             notes=notes,
-            ended_by="exit" if ended_by == "stop text" else ended_by,
+            ended_by=ended_by,
             ended_at=ended_at,
         ),
         ended_by=ended_by,
@@ -144,33 +146,31 @@ def _follow(job: FlowJob) -> list[str]:
     return [f"follow {followed}".strip(), *texts]
 
 
-def _end(job: FlowJob, output: renode_output.Output, watch: _Watch) -> tuple[str, int, int]:
-    """What ended the run, what was executed until then, and where that was.
+def _at_limit(job: FlowJob, output: renode_output.Output) -> tuple[str, int, int]:
+    """As ``_Watch.end``, of a run that ended by itself.
 
     Raises:
-        EmulationError: it ended otherwise than it was asked to.
+        EmulationError: it did not reach the limit that was asked for.
     """
     stopped = renode_output.stopped(output.stdout)
-    if watch.end is not None:
-        return "stop function", watch.end, next(item.start for item in job.functions if item.flags & flows.STOP)
-    if watch.text and stopped is not None:
-        return "stop text", *stopped
     if stopped is not None and job.instruction_limit is not None and stopped[0] >= job.instruction_limit:
         return "instruction limit", *stopped
     raise renode_output.failure(output)
 
 
 class _Watch:
-    """Takes Renode's output line by line, in the thread that reads it; says when to end the run, to be polled."""
+    """Takes Renode's output line by line, in the thread that reads it; says when to end the run, to be polled.
+
+    ``end``: what ended it, what was executed until then, and where that was.
+    """
 
     def __init__(self, job: FlowJob, start: renode_start.Start) -> None:
         self.reason: str | None = None
         self.error: EmulationError | None = None
         self.follower = Follower(_regions(job))
-        self.end: int | None = None
-        self.text = False
+        self.end: tuple[str, int, int] | None = None
+        self._stop = start.job.end_address or 0
         self._log = start.log
-        self._polls = 0
 
     def line(self, line: str) -> None:
         """Take a line."""
@@ -179,8 +179,7 @@ class _Watch:
                 self._take(word, [int(number) for number in numbers.split()])
         end = _END.search(line)
         if end is not None and self.end is None:
-            self.end = int(end[1])
-        self.text = self.text or _TEXT in line
+            self.end = _ENDS[end[1]], int(end[2]), int(end[3] or self._stop)
 
     def _take(self, word: str, numbers: list[int]) -> None:
         follower = self.follower
@@ -192,8 +191,7 @@ class _Watch:
 
     def __call__(self) -> bool:
         if self.end is not None or self.error is not None:
-            self._polls += 1
-            self.reason = renode_output.END_MARK if self._polls > _POLLS_AFTER_END else None
+            self.reason = renode_output.END_MARK
         elif renode_output.is_flooded(self._log):
             self.reason = LOG_SIZE
         return self.reason is not None
