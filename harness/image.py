@@ -153,14 +153,20 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
     (work / "link.ld").write_text(render_linker_script(spec.machine, spec.stack_bytes, spec.arena_bytes))
     command: list[str | Path] = [arm.tool("g++"), *library.arch, library.optimisation]
     firmware = data_folder("firmware")
-    command += ["-ffunction-sections", "-fdata-sections", f"-I{firmware / 'app'}"]
-    command += [*(f"-D{macro}" for macro in library.macros), "-x", "c", "image.c"]
+    options: list[str] = ["-ffunction-sections", "-fdata-sections", f"-I{firmware / 'app'}"]
+    options += [f"-D{macro}" for macro in library.macros]
+    files: list[str | Path] = ["image.c"]
     if spec.board is not None:
         # Before the libraries, which hold what these take the place of.
-        command += ["-Wall", "-Wextra", f"-I{firmware / 'hal'}", f"-I{firmware / 'targets' / 'cortex_m'}"]
-        command += [f"-D{macro}" for macro in spec.board.macros]
-        for source in spec.board.sources:  # g++ takes each C file for C++ that has no -x of its own in front of it
-            command += ["-x", "c", firmware / "targets" / "boards" / source]
+        options += ["-Wall", "-Wextra", f"-I{firmware / 'hal'}", f"-I{firmware / 'targets' / 'cortex_m'}"]
+        options += [f"-D{macro}" for macro in spec.board.macros]
+        files += [firmware / "targets" / "boards" / source for source in spec.board.sources]
+    command += options
+    if arm.clang is not None:
+        command += _compiled(arm, library, options, files, work)
+    else:
+        for file in files:  # g++ takes each C file for C++ that has no -x of its own in front of it
+            command += ["-x", "c", file]
     command += ["-x", "assembler-with-cpp", "image.S", "-x", "none"]
     command += ["-nostartfiles", "--specs=nano.specs", "-Wl,-T,link.ld,--gc-sections,--strip-debug"]
     command += ["-Wl,--start-group"]
@@ -175,6 +181,20 @@ def _link(spec: Spec, library: Library, arm: toolchain.Toolchain, work: Path) ->
     if linked.returncode != 0:
         raise _failure(linked.stderr, library)
     return work / "firmware.elf"
+
+
+def _compiled(
+    arm: toolchain.Toolchain, library: Library, options: list[str], files: list[str | Path], work: Path
+) -> list[str]:
+    """Objects of C files, where what compiles is not what links."""
+    objects = []
+    for number, file in enumerate(files):
+        objects.append(f"{number}.o")
+        compiler = [*arm.compiling("c", library.arch), library.optimisation, *options]
+        made = process.run([*compiler, "-c", file, "-o", objects[-1]], cwd=work, time_limit_s=120)
+        if made.returncode != 0:
+            raise _failure(made.stderr, library)
+    return objects
 
 
 def _failure(stderr: str, library: Library) -> BuildError | BadInputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any
 import filelock
 import msgspec
 
-from harness import cache, process, sources, toolchain
+from harness import cache, clang, process, sources, toolchain
 from harness.errors import BuildError, MissingToolError
 from harness.paths import cache_folder, data_folder
 from harness.records import Record
@@ -87,11 +88,16 @@ def for_core(
 
 def arm_arguments(arch: tuple[str, ...], arm: toolchain.Toolchain) -> list[str]:
     """What CMake is to be told for a core."""
-    return [
+    arguments = [
         f"-DCMAKE_TOOLCHAIN_FILE={data_folder('firmware') / 'cmake' / 'arm-none-eabi.cmake'}",
         f"-DHARNESS_TOOLCHAIN_PREFIX={arm.gcc.removesuffix('gcc')}",
-        f"-DHARNESS_ARCH={';'.join(arch)}",
+        f"-DHARNESS_ARCH={';'.join(arch if arm.clang is None else clang.arch(arch))}",
     ]
+    if arm.clang is not None:  # which finds headers by these flags alone
+        for name, language in (("C", "c"), ("CXX", "c++")):
+            arguments.append(f"-DCMAKE_{name}_FLAGS={shlex.join(clang.flags(arm.gcc, arch, language))}")
+            arguments.append(f"-DHARNESS_CLANG_{name}={clang.compiler(arm.clang, language)}")
+    return arguments
 
 
 def for_host(progress: Progress = silent) -> Library:
@@ -170,7 +176,7 @@ def _folders(found: sources.Sources, arch: tuple[str, ...], optimisation: str, c
     common = {
         "arch": arch,
         "optimisation": optimisation,
-        "compiler": compiler,
+        "compiler": clang.keyed(compiler),
         "tflm": found.tflm_identity,
         "cmsis_nn": found.cmsis_nn_identity,
     }

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from harness.cli.app import Json, app, print_json
-from harness.cli.toolchain import Toolchain, choose_toolchain
+from harness.cli.toolchain import Sysroot, Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 _Inputs = Annotated[
@@ -33,6 +33,7 @@ def build(
     fpu: _Fpu = None,
     inputs: _Inputs = None,
     toolchain: Toolchain = None,
+    sysroot: Sysroot = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write to; MODEL-PLATFORM.", show_default=False)
     ] = None,
@@ -44,7 +45,7 @@ def build(
     from harness.report.progress import Steps
     from harness.report.tables import console
 
-    choose_toolchain(toolchain)
+    choose_toolchain(toolchain, sysroot)
     with Steps(quiet=as_json) as steps:
         built = build_firmware(
             model,

@@ -11,7 +11,7 @@ import typer
 from harness.cli.app import Json, app, print_json
 from harness.cli.calibration import Calibration, Carry
 from harness.cli.project import command_line
-from harness.cli.toolchain import Toolchain, choose_toolchain
+from harness.cli.toolchain import Sysroot, Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def energy(
     ] = None,
     opt: Annotated[str | None, typer.Option("--opt", help="Optimisation level of a MODEL.")] = None,
     toolchain: Toolchain = None,
+    sysroot: Sysroot = None,
     calibration: Calibration = None,
     carry: Carry = False,
     period: Annotated[str | None, _option("--period", "Time from inference to inference: 1s, 500ms, 5min.")] = None,
@@ -61,7 +62,7 @@ def energy(
 
     if trace is None and (marker or threshold):
         raise BadInputError(f"{'--marker' if marker else '--threshold'} is about a trace", "add --trace FILE.csv")
-    choose_toolchain(toolchain)
+    choose_toolchain(toolchain, sysroot)
     store = None if battery is None else units.battery(battery, "--battery")
     volts = _volts(supply, store)
     query = answer.Query(

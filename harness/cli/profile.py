@@ -11,7 +11,7 @@ from harness.cli.app import Json, Renode, app, choose_renode, print_json, relati
 from harness.cli.calibration import Calibration, Carry
 from harness.cli.project import command_line
 from harness.cli.tflm import TflmHostLib, TflmInclude, TflmLib, brought
-from harness.cli.toolchain import Toolchain, choose_toolchain
+from harness.cli.toolchain import Sysroot, Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run(
         typer.Option("--input", "-i", help="An .npy file; once for each input of the model.", show_default=False),
     ] = None,
     toolchain: Toolchain = None,
+    sysroot: Sysroot = None,
     emulator: Annotated[
         str, typer.Option("--emulator", "-e", help="qemu, renode, or both: one firmware, equal to the instruction.")
     ] = "qemu",
@@ -77,7 +78,7 @@ def run(
     if features_out is not None and not estimates:
         raise BadInputError("--features-out writes what an estimate is made of", "add --cycles")
     choose_renode(renode, emulator)
-    choose_toolchain(toolchain)
+    choose_toolchain(toolchain, sysroot)
     options: dict[str, Any] = {
         "kernels": kernels,
         "optimisation": opt,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import Json, Renode, app, choose_renode, write_json
-from harness.cli.toolchain import Toolchain, choose_toolchain
+from harness.cli.toolchain import Sysroot, Toolchain, choose_toolchain
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 _Model = Annotated[Path, typer.Argument(help="The network: a .tflite file.", show_default=False)]
@@ -40,6 +40,7 @@ def serve(
     opt: _Opt = "-O2",
     fpu: _Fpu = None,
     toolchain: Toolchain = None,
+    sysroot: Sysroot = None,
     emulator: _Emulator = "qemu",
     renode: Renode = None,
     timeout: _Timeout = 60.0,
@@ -69,7 +70,7 @@ def serve(
     elif model_id is not None:
         raise BadInputError(f"a model id of {model_id!r} has no meaning in {protocol}", "give --protocol mlperf-tiny")
     choose_renode(renode, emulator)
-    choose_toolchain(toolchain)
+    choose_toolchain(toolchain, sysroot)
     with contextlib.ExitStack() as ends:
         terminal = ends.enter_context(relay.OneClient() if once else PseudoTerminal())
         with Steps() as steps:
@@ -103,6 +104,7 @@ def accuracy(
     opt: _Opt = "-O2",
     fpu: _Fpu = None,
     toolchain: Toolchain = None,
+    sysroot: Sysroot = None,
     emulator: _Emulator = "qemu",
     renode: Renode = None,
     timeout: _Timeout = 60.0,
@@ -121,7 +123,7 @@ def accuracy(
     if len(files) != 2 or not all(files):
         raise BadInputError(f"--data {data!r} does not name two files", "--data x.npy,y.npy")
     choose_renode(renode, emulator)
-    choose_toolchain(toolchain)
+    choose_toolchain(toolchain, sysroot)
     with Steps(quiet=as_json) as steps:
         result = measure(
             model,

@@ -120,7 +120,7 @@ def _duty(duty: Duty) -> Text:
     text = Text(style="italic")
     text.append(f"one inference each {duty.period_s:g} s: busy about {100 * duty.busy:.3g} % of the time")
     if duty.deadline == "unsure":
-        text.append("\nwithin its bounds an inference may take longer than the period", style="yellow")
+        text.append("\nwhat is known does not rule out that an inference takes longer than the period", style="yellow")
     if duty.average_mw is None:
         return text
     text.append(f"\nasleep {quantity(duty.sleep.mw.value, _POWER)}", style="dim")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import calibration_maker
 import git_maker
+import msgspec
 import pytest
 from rich.console import Console, RenderableType
 from test_gate_estimates import estimated
+from test_sweep_budgets import here
 
 from harness import baseline, compare, history
-from harness.gate.measure import check
+from harness.calibrate import calibration
+from harness.errors import BadInputError
+from harness.gate.measure import check, wanted
 from harness.gate.policy import File, Policy, Rule, Runs
 from harness.report import compare as compare_report
 from harness.report import compare_markdown
@@ -72,3 +77,30 @@ def test_a_policy_names_calibrations_as_a_sweep_does(tmp_path: Path) -> None:
     policy = File(path=tmp_path / "p.toml", sha256="", policy=Policy(name="p", rules=(Rule(metric="flash", unit="B"),)))
     with pytest.raises(Exception, match=r"runs\[0\]\.calibration: calibration nowhere\.json: there is no such file"):
         check(policy, 0, runs)
+
+
+def test_a_run_of_a_policy_is_estimated_by_one_calibration(tmp_path: Path) -> None:
+    for name, cycles in (("a", 2.0), ("b", 3.0)):
+        calibration.write(tmp_path / f"{name}.json", calibration_maker.known(here("stm32l496zg"), {"estimate": cycles}))
+
+    def listed(*calibrations: str) -> File:
+        runs = tuple(
+            Runs(
+                models=(str(DIGITS),), platforms=("stm32l496zg",), kernels=("cmsis-nn",), calibration=name, cycles=True
+            )
+            for name in calibrations
+        )
+        policy = Policy(name="p", rules=(Rule(metric="flash", unit="B"),), runs=runs)
+        return File(path=tmp_path / "p.toml", sha256="", policy=policy)
+
+    (first,), (second,) = wanted(listed("a.json")), wanted(listed("b.json"))
+    assert first.cycles and first.calibration is not None and first.calibration.file == "a.json"
+    assert first.key != second.key
+    with pytest.raises(BadInputError, match=r"runs\[1\]\.calibration: .* is there both by two calibrations"):
+        wanted(listed("a.json", "b.json"))
+    with pytest.raises(BadInputError, match=r"runs\[1\]\.cycles: .* is there both with and without"):
+        policy = listed("a.json").policy
+        bare = Runs(models=(str(DIGITS),), platforms=("stm32l496zg",), kernels=("cmsis-nn",))
+        wanted(
+            File(path=tmp_path / "p.toml", sha256="", policy=msgspec.structs.replace(policy, runs=(*policy.runs, bare)))
+        )

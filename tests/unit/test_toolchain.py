@@ -57,7 +57,7 @@ def _script(path: Path, text: str) -> Path:
         (lambda folder: folder, "no arm-none-eabi-gcc in this folder, nor in its bin/"),
         (lambda folder: "gcc", "not a GCC for bare-metal Arm: it compiles for "),
         (lambda folder: "sh", "sh is not named as a GCC is"),
-        (lambda folder: _script(folder / "clang", "echo Debian clang version 19.1.7"), "this is clang"),
+        (lambda folder: _script(folder / "x-gcc", "echo clang version 19.1.7"), "this is clang under another name"),
         (lambda folder: _script(folder / "x-gcc", "exit 1"), "--version failed"),
         (lambda folder: _script(folder / "x-gcc", "echo arm-linux-gnueabihf"), "it compiles for arm-linux-gnueabihf"),
         (lambda folder: _script(folder / "x-gcc", "echo arm-none-eabi"), "x-g++, x-ar, x-ranlib"),
