@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ import typer
 from harness.cli.app import Json, print_json, relative
 from harness.cli.optimize.app import optimize
 from harness.cli.optimize.run import Jobs
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, BadInputError
 
 
@@ -56,7 +56,7 @@ def baselines(
 
     with Steps(quiet=as_json) as steps:
         found = comparing.compare(checked, trials=trials, seeds=chosen, folder=searches, jobs=jobs, progress=steps,
-                                  on_batch=tell, command=("harness", *sys.argv[1:]))  # fmt: skip
+                                  on_batch=tell, command=command_line())  # fmt: skip
     command = f"harness optimize baselines {scenario} --trials {found.comparison.trials} --seeds {seeds}"
     made = baselines_page.write(found, output or baselines_page.folder(checked.name), command)
     if as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import msgspec
@@ -12,6 +11,7 @@ from harness.cli.app import Json, print_json
 from harness.cli.optimize.app import optimize
 from harness.cli.optimize.run import Jobs
 from harness.cli.optimize.show import Stored
+from harness.cli.project import command_line
 from harness.errors import EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 _WHAT = "pick, runner-up, baseline, or the number of a trial."
@@ -38,7 +38,7 @@ def explain(
     which = tuple(item for item in (first, second) if item is not None)
     with Steps(quiet=as_json) as steps:
         found = explained(find(name), which, changes=changes, jobs=jobs, progress=steps,
-                          command=("harness", *sys.argv[1:]))  # fmt: skip
+                          command=command_line())  # fmt: skip
     if as_json:
         print_json(msgspec.to_builtins(found))
     else:

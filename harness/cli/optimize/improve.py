@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import typer
 from harness.cli.app import Json, print_json, relative
 from harness.cli.optimize.app import optimize
 from harness.cli.optimize.run import Jobs
+from harness.cli.project import command_line
 from harness.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def improve(
 
     with Steps(quiet=as_json) as steps:
         found = improving.improve(model, checked, start, folder=output, jobs=jobs, progress=steps, on_round=tell,
-                                  command=("harness", *sys.argv[1:]))  # fmt: skip
+                                  command=command_line())  # fmt: skip
     if as_json:
         print_json(msgspec.to_builtins(found))
         return found.exit_code
