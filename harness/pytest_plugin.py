@@ -162,7 +162,7 @@ class Emulate:
             project = pytest_project.of(self._config)
             board, path = project.board(platform), project.model(model)
             axes = project.axes(axes)
-            name = emulated.label(path.name, board, **axes)
+            name = emulated.label(path.name, board, **axes | {"kernels": axes["kernels"] or "a library's kernels"})
             limit = self._time_limit(time_limit_s, project.time_limit_s)
             result = self._result(project, path, board, files, axes | project.estimates(estimates), limit)
         except HarnessError as error:

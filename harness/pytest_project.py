@@ -96,6 +96,8 @@ class Project:
     def axes(self, said: dict[str, Any]) -> dict[str, Any]:
         """The axes of a run, with what the test does not say; "both" emulators are for the command alone."""
         found = {name: self._of(name, _AXES[name], value) for name, value in said.items()}
+        if said["kernels"] is None and self._given.get("tflm_lib"):
+            found["kernels"] = None  # those that the library holds
         if found["emulator"] == "both" and said["emulator"] is None:
             found["emulator"] = "qemu"
         return found

@@ -104,7 +104,7 @@ class Command(typer.core.TyperCommand):
         found = _now
         if found is None or found.command in _SHOWS:
             return super().invoke(ctx)
-        with environment(defaults.variables(found.project, found.command)):
+        with environment(defaults.variables(found.project, found.command, _said(self, ctx))):
             return super().invoke(ctx)
 
 
@@ -276,14 +276,20 @@ def _option(parameter: Any, value: Any) -> list[str]:
 
 def _variables(command: Any, ctx: Any, found: InForce) -> dict[str, str]:
     """What the file gives by the environment, as far as numbers depend on it."""
-    of_file = defaults.variables(found.project, found.command)
-    out = {keys.VARIABLES[keys.RESULTS]}
+    left = {keys.VARIABLES[keys.RESULTS]}
     if ctx.params.get("emulator") == "qemu":
-        out.add(keys.VARIABLES["renode"])
-    for parameter in command.params:
-        if parameter.name in keys.VARIABLES and _is_said(ctx, parameter.name):
-            out.add(keys.VARIABLES[parameter.name])
-    return {name: value for name, value in of_file.items() if name not in out}
+        left.add(keys.VARIABLES["renode"])
+    of_file = defaults.variables(found.project, found.command, _said(command, ctx))
+    return {name: value for name, value in of_file.items() if name not in left}
+
+
+def _said(command: Any, ctx: Any) -> frozenset[str]:
+    """The keys with a variable of their own that the command line says."""
+    return frozenset(
+        parameter.name
+        for parameter in command.params
+        if parameter.name in keys.VARIABLES and _is_said(ctx, parameter.name)
+    )
 
 
 def _is_said(ctx: Any, name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,18 @@ def value(project: Project, key: Key, written: Any) -> Any:
     return _seen(project, key, [written] if key.several and not isinstance(written, list) else written)
 
 
-def variables(project: Project, command: Command) -> dict[str, str]:
-    """The variables of the environment that the file stands for, those that are set left out: they come first."""
+def variables(project: Project, command: Command, said: Container[str] = ()) -> dict[str, str]:
+    """The variables of the environment that the file stands for, but those that are set: they come first.
+
+    ``said`` are the keys that the command line says. A sysroot goes with the file's compiler, and not with another one.
+    """
     own = project.commands.get(command, {})
+    own_compiler = "toolchain" in own or "toolchain" in project.shared
+    another = own_compiler and ("toolchain" in said or bool(os.environ.get(keys.VARIABLES["toolchain"])))
     found = {}
     for name, variable in keys.VARIABLES.items():
         written = project.results if name == keys.RESULTS else own.get(name, project.shared.get(name))
-        if written is None or os.environ.get(variable):
+        if written is None or os.environ.get(variable) or name in said or (name == "sysroot" and another):
             continue
         is_folder = name == keys.RESULTS
         found[variable] = str(project.at(written)) if is_folder else _path_or_name(project, written, absolute=True)

@@ -26,6 +26,7 @@ def _of_stored_run(parameters: _Parameters) -> bool:
 # For a command, keys and when they say nothing, told by the parameters of the command's function.
 _IDLE: dict[Command, tuple[tuple[tuple[str, ...], Callable[[_Parameters], bool]], ...]] = {
     ("run",): (
+        (("kernels",), _with("tflm_lib")),  # a library has its own
         (("max_instructions",), lambda parameters: parameters.get("emulator") != "renode"),
         (("features_out",), _without("cycles", "calibration")),
         (("carry",), _without("calibration")),

@@ -47,8 +47,8 @@ SHARED = {
     "fpu": "Floating point by the FPU, or in software; without, what the platform has.",
     "emulator": "qemu or renode.",
     "timeout": "Limit of each start of the emulator, in seconds.",
-    "toolchain": "Compiler, instead of arm-none-eabi-gcc: a prefix, path or folder. $HARNESS_TOOLCHAIN comes first.",
-    "sysroot": "Folder of the C and C++ libraries of a compiler that has none.",
+    "toolchain": "Compiler: the prefix, path or folder of a GCC, or a clang. $HARNESS_TOOLCHAIN comes first.",
+    "sysroot": "GNU toolchain whose libraries a clang takes. $HARNESS_SYSROOT comes first.",
     "renode": "Renode's program, instead of what PATH has. $RENODE comes first.",
     "tflm_lib": "A TFLM of your own, a static library or several, instead of the packaged one.",
     "tflm_include": "The folders of its headers.",
@@ -69,7 +69,12 @@ _OF_ITS_OWN: dict[Command, tuple[str, ...]] = {
 
 # Which variable of the environment says the same, and comes before the file. What uses these values reads the variable,
 # so that also commands without such an option have them of the file.
-VARIABLES = {"toolchain": "HARNESS_TOOLCHAIN", "renode": "RENODE", "results": "HARNESS_RESULTS"}
+VARIABLES = {
+    "toolchain": "HARNESS_TOOLCHAIN",
+    "sysroot": "HARNESS_SYSROOT",
+    "renode": "RENODE",
+    "results": "HARNESS_RESULTS",
+}
 
 # The names of options for which the file has another one.
 RENAMED = {"baseline": "baselines"}  # the tables [baseline.update], ... have the name

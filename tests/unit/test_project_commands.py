@@ -194,6 +194,8 @@ def test_help_shows_what_is_in_force(harness: Any, monkeypatch: pytest.MonkeyPat
 def test_defaults_that_say_nothing_are_left_out(harness: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "harness.toml").write_text(PROJECT + "max_instructions = 5\n[baseline.update]\njobs = 2\n")
     assert harness("run", "digits").calls[0]["instruction_limit"] is None
+    (call,) = harness("run", "digits", "--tflm-lib", "x.a", "--tflm-include", "y").calls
+    assert call["kernels"] is None  # a library has its own
     outcome = harness("baseline", "update", "nothing", "--reason", "a try", "--dry-run")
     assert "no stored run 'nothing'" in outcome.err  # and not: --policy says nothing where runs are given
     outcome = harness("energy", "nothing")

@@ -209,7 +209,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert given(project, "gate") == {"policy": str(tmp_path / "gate/pr.toml")}
     assert given(project, "run")["input"] == [str(tmp_path / "a.npy"), "/b.npy"]
     assert given(project, "accuracy")["data"] == f"{tmp_path}/x.npy,{tmp_path}/y.npy"
-    for name in ("HARNESS_TOOLCHAIN", "HARNESS_RESULTS", "RENODE"):
+    for name in keys.VARIABLES.values():
         monkeypatch.delenv(name, raising=False)
     results = {"HARNESS_RESULTS": str(tmp_path / "out")}
     assert defaults.variables(project, ("run",)) == {"HARNESS_TOOLCHAIN": "arm-none-eabi-"} | results
@@ -240,3 +240,18 @@ def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (tmp_path / "kws").unlink()
     (tmp_path / "kws").symlink_to("nets/kws.tflite")  # the same network: no ambiguity
     assert defaults.model(project, "kws") == "nets/kws.tflite"
+
+
+def test_a_sysroot_goes_with_the_files_own_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in keys.VARIABLES.values():
+        monkeypatch.delenv(name, raising=False)
+    place = Place(path=tmp_path / "harness.toml", origin="found")
+    shared = {"toolchain": "clang-19", "sysroot": "gnu/arm"}
+    project = file.Project(place=place, text="", shared=shared, commands={}, models={}, results=None)
+    both = {"HARNESS_TOOLCHAIN": "clang-19", "HARNESS_SYSROOT": str(tmp_path / "gnu" / "arm")}
+    assert defaults.variables(project, ("run",)) == both
+    assert defaults.variables(project, ("run",), {"toolchain"}) == {}
+    monkeypatch.setenv("HARNESS_TOOLCHAIN", "arm-none-eabi-")
+    assert defaults.variables(project, ("run",)) == {}
+    alone = file.Project(place=place, text="", shared={"sysroot": "gnu/arm"}, commands={}, models={}, results=None)
+    assert defaults.variables(alone, ("run",), {"toolchain"}) == {"HARNESS_SYSROOT": str(tmp_path / "gnu" / "arm")}
