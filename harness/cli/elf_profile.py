@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.app import Json, app, relative, write_json
+from harness.cli.app import Json, Renode, app, choose_renode, relative, write_json
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
 _SEMIHOSTING = (
@@ -46,7 +46,8 @@ def profile_elf(
     timeout: Annotated[
         float, typer.Option("--timeout", help="End after so many seconds: partial, exit code 3.")
     ] = 60.0,
-    emulator: Annotated[str, typer.Option("--emulator", "-e", help="qemu.")] = "qemu",
+    emulator: Annotated[str, typer.Option("--emulator", "-e", help="qemu, or renode: chosen functions only.")] = "qemu",
+    renode: Renode = None,
     allow_semihosting: Annotated[
         bool, typer.Option("--allow-semihosting", help=_SEMIHOSTING, show_default=False)
     ] = False,
@@ -67,9 +68,9 @@ def profile_elf(
     from harness.report import elf_profile, tables
     from harness.report.progress import Steps
 
-    if emulator != "qemu":
-        hint = "leave --emulator out" if emulator == "renode" else "only qemu can follow calls"
-        raise BadInputError(f"firmware of others is profiled on QEMU, not on {emulator!r}", hint)
+    choose_renode(renode, emulator)
+    if emulator == "renode" and (folded or speedscope):
+        raise BadInputError("Renode gives no stacks of calls", "leave --folded and --speedscope out, or run on QEMU")
     request = measure.Request(
         path=firmware,
         platform=platform,
@@ -80,18 +81,19 @@ def profile_elf(
         instruction_limit=max_instructions,
         time_limit_s=timeout,
         semihosting=allow_semihosting,
+        emulator=emulator,
     )
     with Steps(quiet=as_json) as steps:
         steps(f"running {firmware.name}", None, None)
         measured = measure.run(request)
     shown = measured.profile
-    for path, text in (
-        (folded, export.folded(measured.stacks)),
-        (speedscope, export.speedscope(measured.stacks, firmware.name)),
-        (out, shown.to_json().decode()),
-    ):
-        if path is not None:
-            export.write(path, text)
+    stacks = measured.stacks or ()
+    if folded is not None:
+        export.write(folded, export.folded(stacks))
+    if speedscope is not None:
+        export.write(speedscope, export.speedscope(stacks, firmware.name))
+    if out is not None:
+        export.write(out, shown.to_json().decode())
     if as_json:
         write_json(shown.to_json())
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness import cores, platforms
@@ -12,13 +12,14 @@ from harness.elfprofile.image import Image
 from harness.elfprofile.names import Functions, Named
 from harness.elfprofile.result import SCHEMA, ElfProfile, Ended, Firmware, Ran, Total
 from harness.elfprofile.tree import Stack, Tree
-from harness.emulators import flows, qemu_flow
+from harness.emulators import flows, qemu_flow, renode_flow
 from harness.emulators.flows import Flow, Function
 from harness.emulators.qemu_flow import FlowJob, FlowRun
 from harness.errors import BadInputError, EmulationError
 from harness.records import Machine, Platform, Record
 
 DEFAULT_TIME_LIMIT_S = 60.0
+BACKENDS: dict[str, Callable[[FlowJob], FlowRun]] = {"qemu": qemu_flow.run, "renode": renode_flow.run}
 
 
 class Request(Record, frozen=True):
@@ -27,7 +28,8 @@ class Request(Record, frozen=True):
     ``regions`` are "NAME=FUNCTION" or "FUNCTION" as ``names.Functions.find`` takes it; ``presets`` of
     ``names.PRESETS``. The run ends where ``stop_at``, a function, begins, once ``stop_on`` is on the UART, after
     ``instruction_limit`` instructions, or after ``time_limit_s`` seconds of the host's. ``semihosting``: let the
-    firmware use the host's files and shell.
+    firmware use the host's files and shell. ``emulator``: "qemu" follows all calls on the machine that stands in for a
+    board; "renode" those of regions alone, on the board's own memory map.
     """
 
     path: Path
@@ -39,13 +41,14 @@ class Request(Record, frozen=True):
     instruction_limit: int | None = None
     time_limit_s: float = DEFAULT_TIME_LIMIT_S
     semihosting: bool = False
+    emulator: str = "qemu"
 
 
 class Measured(Record, frozen=True):
-    """A profile, and the stacks of calls that flame graphs are made of."""
+    """A profile, and the stacks of calls that flame graphs are made of; None where only regions are followed."""
 
     profile: ElfProfile
-    stacks: tuple[Stack, ...]
+    stacks: tuple[Stack, ...] | None
 
 
 class Checked(Record, frozen=True, eq=False):
@@ -61,7 +64,7 @@ class Checked(Record, frozen=True, eq=False):
 
 
 def run(request: Request) -> Measured:
-    """Profile a firmware on QEMU.
+    """Profile a firmware.
 
     Raises:
         BadInputError: the firmware does not fit the platform, a function is not in it, or an option is wrong.
@@ -80,7 +83,7 @@ def run(request: Request) -> Measured:
             instruction_limit=request.instruction_limit,
             semihosting=request.semihosting,
         )
-        return _measured(checked, qemu_flow.run(job))
+        return _measured(checked, BACKENDS[request.emulator](job))
 
 
 def check(request: Request) -> Checked:
@@ -89,6 +92,13 @@ def check(request: Request) -> Checked:
     Raises:
         BadInputError: as ``run``.
     """
+    if request.emulator not in BACKENDS:
+        raise BadInputError(f"unknown emulator {request.emulator!r}", f"one of {', '.join(BACKENDS)}")
+    if request.emulator == "renode" and not (request.regions or request.presets):
+        raise BadInputError(
+            "Renode follows chosen functions only, and none is given",
+            "give --region NAME=FUNCTION or --regions; QEMU, the default, follows all",
+        )
     if request.time_limit_s <= 0:
         raise BadInputError(f"a time limit of {request.time_limit_s:g} s leaves no time", "give --timeout SECONDS")
     if request.instruction_limit is not None and request.instruction_limit <= 0:
@@ -96,7 +106,8 @@ def check(request: Request) -> Checked:
     if request.stop_on is not None and not request.stop_on:
         raise BadInputError("an empty text is on every UART", "give --stop-on TEXT")
     platform = platforms.load(request.platform)
-    machine = platforms.load(platform.machines[0]).machine
+    stands_in = request.emulator == "qemu"
+    machine = platforms.load(platform.machines[0]).machine if stands_in else platform.machine
     read = image.read(request.path)
     vectors = fits.check(read, platform, machine)
     functions = Functions(read)
@@ -156,7 +167,8 @@ def _measured(checked: Checked, ran: FlowRun) -> Measured:
             "build it without (no rdimon.specs), or give --allow-semihosting: the firmware can then read and write this"
             " machine's files and start its programs, as you can",
         )
-    tree = Tree(flow, cores.get(checked.platform.core).architecture.startswith("ARMv8"))
+    armv8 = cores.get(checked.platform.core).architecture.startswith("ARMv8")
+    tree = Tree(flow, armv8) if flow.nodes else None
     executed = flow.notes
     profile = ElfProfile(
         schema=SCHEMA,
@@ -176,15 +188,16 @@ def _measured(checked: Checked, ran: FlowRun) -> Measured:
             exceptions=executed.exceptions,
             threads=executed.threads,
             switches=executed.switches,
-            classes=tree.classes,
+            classes=None if tree is None else tree.classes,
         ),
         regions=regions.results(flow, checked.regions),
-        functions=tree.functions(lambda address: (functions.at(address).name, functions.at(address).file)),
+        functions=None if tree is None else tree.functions(functions.at),
         notes=notes.of(checked.image, checked.machine, flow, ran.ended_by, place(flow, functions)),
         uart=ran.uart,
         console=ran.console,
     )
-    return Measured(profile=profile, stacks=tuple(tree.stacks(lambda address: functions.at(address).name)))
+    stacks = None if tree is None else tuple(tree.stacks(lambda address: functions.at(address).name))
+    return Measured(profile=profile, stacks=stacks)
 
 
 def _is_partial(request: Request, ended_by: str) -> bool:

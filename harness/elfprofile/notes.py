@@ -56,6 +56,8 @@ def _doubts(flow: Flow) -> Iterator[str]:
 
 def _facts(image: Image, machine: Machine, flow: Flow) -> Iterator[str]:
     notes = flow.notes
+    if not flow.nodes:
+        yield "Renode follows the chosen functions only: there are no other functions, classes or stacks of calls"
     if notes.exceptions:
         yield (
             f"{notes.exceptions:,} exceptions took {notes.in_exceptions:,} instructions, which count for their handlers"

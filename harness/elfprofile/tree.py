@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import isa
+from harness.elfprofile.names import Named
 from harness.elfprofile.result import FunctionCounts
 from harness.emulators import flows
 from harness.emulators.flows import Flow
@@ -47,8 +48,8 @@ class Tree:
         """Everything, by class."""
         return _by_class(self._own.sum(axis=0))
 
-    def functions(self, named: Callable[[int], tuple[str, str | None]]) -> tuple[FunctionCounts, ...]:
-        """All that ran, the most instructions first; ``named`` gives name and file of the function at an address."""
+    def functions(self, named: Callable[[int], Named]) -> tuple[FunctionCounts, ...]:
+        """All that ran, the most instructions first; ``named`` gives the function at an address."""
         own: dict[int, IntArray] = {}
         below: dict[int, IntArray] = {}
         calls: dict[int, int] = {}
@@ -60,9 +61,9 @@ class Tree:
             calls[node.function] = calls.get(node.function, 0) + node.calls
         rows = [
             FunctionCounts(
-                name=named(address)[0],
+                name=named(address).name,
                 address=address,
-                file=named(address)[1],
+                file=named(address).file,
                 calls=calls[address],
                 exclusive=int(own[address].sum()),
                 inclusive=int(below[address].sum()),

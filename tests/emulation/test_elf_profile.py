@@ -11,6 +11,7 @@ from harness.elfprofile import measure
 from harness.elfprofile.measure import Measured, Request
 from harness.elfprofile.result import ElfProfile
 from harness.emulators import qemu
+from harness.emulators.renode_find import Renode
 from harness.records import Job
 from tests.emulation import elf_maker
 
@@ -273,7 +274,7 @@ def test_classes_and_stacks_close(calls: Measured) -> None:
     for item in profile.functions:
         assert sum(item.exclusive_classes.values()) == item.exclusive
         assert sum(item.inclusive_classes.values()) == item.inclusive
-    assert sum(stack.instructions for stack in calls.stacks) == profile.total.instructions
+    assert sum(stack.instructions for stack in calls.stacks or ()) == profile.total.instructions
     assert profile.total.classes["branch"] > 0
 
 
@@ -313,3 +314,14 @@ def test_functions_of_a_stripped_firmware_have_addresses_as_names(elf: Path, cal
     named = {item.name: item.exclusive for item in calls.profile.functions}
     for name in ("outer", "recurse", "even", "maybe", "table"):
         assert own[f"fn_{symbols[name] & ~1:#010x}"] == named[name]
+
+
+@pytest.mark.renode
+def test_renode_counts_the_same(elf: Path, calls: Measured, renode: Renode) -> None:
+    assert renode.version
+    returning = tuple(name for name in EXPECTED if name not in ("throws", "deeper", "ping", "pong"))
+    measured = profiled(elf, returning, emulator="renode").profile
+    wanted = counted(calls.profile)
+    assert counted(measured) == {name: wanted[name] for name in returning}
+    assert measured.total.instructions == calls.profile.total.instructions
+    assert measured.functions is None and measured.total.classes is None

@@ -141,6 +141,8 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert command(elf_maker.build(tmp_path, SEMIHOSTING, name="semi"), "--allow-semihosting") == 1
     assert command(endless, "--region", "nosuch") == 2
     assert command(endless, "--emulator", "spike") == 2
+    assert command(endless, "--emulator", "renode") == 2  # no region
+    assert command(endless, "--emulator", "renode", "--region", "work", "--folded", tmp_path / "stacks") == 2
 
 
 def test_files_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
