@@ -74,9 +74,7 @@ def _gate(policy: Path, baselines: Path, runs: list[str] | tuple[str, ...], jobs
     if runs:
         return gates.judge(policy, baselines, runs)
     with progress(quiet) as (steps, on_point):
-        return gates.run(
-            policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=command_line()
-        )
+        return gates.run(policy, baselines, jobs=jobs, progress=steps, on_point=on_point, command=command_line())
 
 
 def _clear(output: Path) -> None:
