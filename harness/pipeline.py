@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ from harness.setup import DEFAULT_KERNELS, DEFAULT_TIME_LIMIT_S, Options, Setup,
 from harness.user_library import build, fits
 from harness.user_library import reference as library_reference
 from harness.user_library.found import Brought, UserLibrary
+
+# In what TFLM says where its arena is too small.
+_MEMORY = re.compile(r"alloc|resize|too small|arena|memory", re.IGNORECASE)
 
 
 def run(
@@ -275,7 +279,7 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     if known is not None:
         return known
     _, console = emulate(setup, elf, machine)
-    if console.failure is not None and console.failure.stage == "allocate":
+    if console.failure is not None and console.failure.stage == "allocate" and _ran_out(console):
         # All the RAM but the stack's was there, so the program needs more than that.
         raise _TooSmall("RAM", machine.ram.size_bytes - spec.stack_bytes + 1)
     _require_success(setup, console)
@@ -284,6 +288,11 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     arena = Arena(needed=console.arena_needed, used=console.arena_used)
     cache.write(cached, msgspec.json.encode(arena))
     return arena
+
+
+def _ran_out(console: wire.Console) -> bool:
+    """Whether an allocation failed for want of memory. A TFLM that says why it failed may say something else."""
+    return not console.log or any(_MEMORY.search(line) for line in console.log)
 
 
 def execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,8 @@ from harness.errors import BadInputError
 if TYPE_CHECKING:
     from harness.user_library.found import Brought
 
+_Paths = Sequence[str | Path]
+
 TflmLib = Annotated[
     list[Path] | None,
     typer.Option(
@@ -21,7 +24,7 @@ TflmLib = Annotated[
     ),
 ]
 TflmInclude = Annotated[
-    list[str] | None,
+    list[Path] | None,
     typer.Option(
         "--tflm-include",
         metavar="DIR[:DIR...]",
@@ -39,7 +42,7 @@ TflmHostLib = Annotated[
 ]
 
 
-def brought(archives: list[Path] | None, include: list[str] | None, host: list[Path] | None) -> Brought | None:
+def brought(archives: _Paths | None, include: _Paths | None, host: _Paths | None) -> Brought | None:
     """The user's TFLM, None where none is named.
 
     Raises:
@@ -55,7 +58,7 @@ def brought(archives: list[Path] | None, include: list[str] | None, host: list[P
     from harness.user_library.found import Brought
 
     return Brought(
-        archives=tuple(str(path.absolute()) for path in archives),
-        include=tuple(include or ()),
-        host=tuple(str(path.absolute()) for path in host or ()),
+        archives=tuple(str(Path(path).absolute()) for path in archives),
+        include=tuple(map(str, include or ())),
+        host=tuple(str(Path(path).absolute()) for path in host or ()),
     )

@@ -209,9 +209,15 @@ def _contents(paths: Sequence[Path], contents: Mapping[Path, bytes], sha256: str
 
 def _objects(path: Path, content: bytes) -> list[Object]:
     members = list(archive.members(path, content))
-    found = [item for item in map(objects.read, members) if item is not None]
+    found: list[Object] = []
+    for member in members:
+        read = objects.read(member)
+        if read is None and member.content.startswith(b"\x7fELF"):
+            raise BadInputError(f"{path}: {member.name} is damaged or cut off", "build or copy it again")
+        if read is not None:
+            found.append(read)
     if not found:
-        what = f"none of its {len(members)} members is a whole object file" if members else "it holds nothing"
+        what = f"none of its {len(members)} members is an object file" if members else "it holds nothing"
         raise BadInputError(f"{path}: no library to link with: {what}", "build or copy it again")
     return found
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from harness import compare, cores, image, library, pipeline, process, sources, toolchain
+from harness import compare, cores, image, library, pipeline, process, reference, sources, toolchain
 from harness.errors import BadInputError
+from harness.inputs import Inputs
+from harness.records import Model
+from harness.report import tables
 from harness.result import Result
 from harness.user_library import build, fits
 from harness.user_library.found import Brought
@@ -73,6 +77,47 @@ def test_comparing_both_names_the_library_and_no_operator(both: tuple[Result, Re
     assert [item.what for item in found.differs] == ["TFLM"]
     assert found.operators == ()
     assert found.outputs_equal
+
+
+def test_a_build_for_this_host_is_the_reference_of_every_layer(packaged: Brought, results: Path) -> None:
+    host = library.for_host()
+    brought = msgspec.structs.replace(packaged, host=(str(host.runtime / "libtflm.a"),))
+    own = pipeline.run(DIGITS, "mps2-an386", tflm=brought)
+    assert own.verdict.passed
+    assert own.check.reference is not None
+    assert own.check.reference.name == "host library"
+    assert own.identity.host_compiler == host.compiler
+
+
+@pytest.mark.parametrize(("step", "passed"), [(1, True), (5, False)])
+def test_a_difference_of_rounding_is_one_between_releases(
+    packaged: Brought, private_cache: Path, results: Path, monkeypatch: pytest.MonkeyPatch, step: int, passed: bool
+) -> None:
+    """As if tflite-micro rounded the last layer otherwise: first one step off, then more than rounding explains."""
+    real = reference.tflite_micro_tensors
+
+    def another(model: Model, inputs: Inputs) -> tuple[tuple[bytes, ...], ...]:
+        layers = real(model, inputs)
+        changed = bytearray(layers[-1][0])
+        changed[0] = (changed[0] + step) % 256
+        return (*layers[:-1], (bytes(changed),))
+
+    monkeypatch.setattr(reference, "tflite_micro_tensors", another)
+    own = pipeline.run(DIGITS, "mps2-an386", tflm=packaged)
+    assert own.verdict.passed is passed
+    assert own.check.reference is not None
+    assert own.check.reference.rounding is passed
+    assert not own.check.output_exact
+    first = own.check.first_difference
+    assert first is not None
+    assert (first.index, first.op, first.differing, first.reference) == (9, "SOFTMAX", 1, "tflite-micro")
+    assert [layer.output_exact for layer in own.layers] == [True] * 9 + [False]
+    console = tables.console()
+    with console.capture() as shown:
+        console.print(tables.result(own, console), width=200)
+    words = " ".join(shown.get().split())
+    assert "layer 9 (SOFTMAX) differs from tflite-micro in 1 of 10 elements" in words
+    assert ("a difference between releases" in words) is passed
 
 
 def test_the_application_compiles_against_todays_interface(tmp_path: Path) -> None:

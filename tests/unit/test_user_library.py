@@ -70,6 +70,13 @@ def test_what_is_no_tflm_is_named(tmp_path: Path, sources: tuple[str, ...], said
         held(archive(tmp_path / "other.a", sources))
 
 
+def test_a_damaged_member_is_named(tmp_path: Path) -> None:
+    members = {"whole.o": library_maker.compiled(library_maker.INTERPRETER)}
+    members["cut.o"] = library_maker.compiled(library_maker.SOFTMAX)[:200]
+    with pytest.raises(BadInputError, match=r"cut\.o is damaged or cut off"):
+        held(library_maker.written(tmp_path / "tflm.a", members))
+
+
 def test_objects_of_link_time_optimisation_are_named(tmp_path: Path) -> None:
     path = archive(tmp_path / "lto.a", REFERENCE, (*M4F, "-flto", "-fno-fat-lto-objects"))
     with pytest.raises(BadInputError, match="no code but -flto's"):
