@@ -84,7 +84,7 @@ def test_the_table_of_steps_fits_the_terminal(made: Scenario, width: int) -> Non
     text = capture.get()
     assert max(map(len, text.splitlines())) <= width
     assert " ".join(text.split()).startswith(
-        "NOT MET  wasteful.keras for small: deadline undecided; no step that is left brings more"
+        "NOT MET wasteful.keras for small: deadline undecided; no step that is left brings more"
     )
     assert "quantise to int8" in text and "taken" in text and "88.00 % (88 of 100)" in text
 
