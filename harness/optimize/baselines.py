@@ -132,23 +132,23 @@ def compare(
     total = trials or scenario.file.search.trials
     by_macs = rivals.macs_scenario(scenario, root / "macs.toml")
     outcomes: dict[tuple[Method, int], Outcome] = {}
-    for seed in seeds:
-        for method in METHODS:
-            outcomes[method, seed] = run(
-                by_macs if method == "macs" else scenario,
-                root / f"{method}-seed{seed}",
-                trials=total,
-                jobs=jobs,
-                sampler=SAMPLERS[method],
-                seed=seed,
-                mode="search",
-                finals=False,
-                memo_folder=memo_folder,
-                progress=progress,
-                on_batch=_teller(method, seed, on_batch),
-                command=command,
-            )
     with Crew(jobs or usable_cores(), None, progress) as crew:
+        for seed in seeds:
+            for method in METHODS:
+                outcomes[method, seed] = run(
+                    by_macs if method == "macs" else scenario,
+                    root / f"{method}-seed{seed}",
+                    trials=total,
+                    sampler=SAMPLERS[method],
+                    seed=seed,
+                    mode="search",
+                    finals=False,
+                    memo_folder=memo_folder,
+                    crew=crew,
+                    progress=progress,
+                    on_batch=_teller(method, seed, on_batch),
+                    command=command,
+                )
         searches = tuple(
             _searched(scenario, method, seed, outcome, crew, Memo(memo_folder), progress, command)
             for (method, seed), outcome in outcomes.items()

@@ -62,6 +62,7 @@ def run(
     mode: Mode | None = None,
     finals: bool = True,
     memo_folder: Path | None = None,
+    crew: Crew | None = None,
     progress: Progress = silent,
     on_batch: OnBatch | None = None,
     command: tuple[str, ...] = (),
@@ -80,6 +81,7 @@ def run(
         mode: "search" or "enumeration"; None: the space is gone through where it has no more candidates than trials.
         finals: whether the best are trained to the end, measured again and tested.
         memo_folder: where measurements and trainings are kept, and looked for; None: the per-user cache.
+        crew: workers that are there already, and stay; None: those of this search alone.
         progress: told what is being done.
         on_batch: told of each batch.
         command: what stored runs record as the command that asked for them.
@@ -98,10 +100,13 @@ def run(
         engine = _engine(kept, scenario, made)
         if isinstance(engine, Enumeration):
             total = min(total, engine.size)
-        with Crew(jobs or (None if scheduler else usable_cores()), scheduler, progress) as crew:
+        with contextlib.ExitStack() as stack:
+            workers = crew or stack.enter_context(
+                Crew(jobs or (None if scheduler else usable_cores()), scheduler, progress)
+            )
             evaluator = Evaluator(
                 scenario,
-                crew,
+                workers,
                 known,
                 study=made.id,
                 training_seed=made.training_seed,
