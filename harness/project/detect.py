@@ -15,11 +15,14 @@ MOST_MODELS = 40
 _DEEPEST = 6  # folders below the one that is looked into
 _MOST_FOLDERS = 5000
 _NOT_IN = {"node_modules", "__pycache__", "build", "dist", "site-packages", "venv"}
+_LIBRARY = re.compile(r"lib.*(?:tensorflow|tflm|tflite).*\.a")
 _NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 class Found(Record, frozen=True):
     """Paths relative to the folder; ``models`` by names, ``more_models`` how many there are beyond them.
+
+    ``library`` is a static library that is named as TFLM's are.
 
     None, or an empty tuple, where there is nothing of the kind.
     """
@@ -29,6 +32,7 @@ class Found(Record, frozen=True):
     policy: str | None
     baselines: str | None
     results: str | None
+    library: str | None
 
 
 def detect(folder: Path) -> Found:
@@ -36,6 +40,7 @@ def detect(folder: Path) -> Found:
     models: list[str] = []
     policies: list[str] = []
     baselines: list[str] = []
+    libraries: list[str] = []
     for path in _files(folder):
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".tflite":
@@ -44,12 +49,15 @@ def detect(folder: Path) -> Found:
             policies.append(name)
         elif path.suffix == ".json" and path.parent.name == "baselines":
             baselines.append(path.parent.relative_to(folder).as_posix())
+        elif _LIBRARY.fullmatch(path.name):
+            libraries.append(name)
     return Found(
         models=_named(models[:MOST_MODELS]),
         more_models=max(len(models) - MOST_MODELS, 0),
         policy=min(policies, key=_usual, default=None),
         baselines=min(baselines, key=_usual, default=None),
         results="results" if (folder / "results").is_dir() else None,
+        library=min(libraries, key=_usual, default=None),
     )
 
 

@@ -69,6 +69,8 @@ def text(found: Found, commands: Commands, given: dict[str, Any]) -> str:
 def _example(name: str, default: Any, found: Found) -> Any:
     if name == "model":
         return next(iter(found.models), "nets/kws.tflite")
+    if name == "tflm_lib" and found.library is not None:
+        return found.library
     return _EXAMPLES.get(name, default) if default is None else default
 
 
