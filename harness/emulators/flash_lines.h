@@ -49,16 +49,15 @@ static bool make_lines(lines_t *made) {
   return made->place && made->held && made->used && made->read;
 }
 
-static bool found(lines_t *store, int64_t part) {
+/* Uses a line, and reads those of the `wanted` parts of it that are not there: they are returned. */
+static uint64_t missing(lines_t *store, int64_t line, uint64_t wanted) {
   store->clock++;
-  int64_t line = part >> store->parts;
-  uint64_t bit = UINT64_C(1) << (part & ((1 << store->parts) - 1));
   size_t place = store->place[line];
   if (place) {
     store->used[place - 1] = store->clock;
-    bool there = store->read[place - 1] & bit;
-    store->read[place - 1] |= bit;
-    return there;
+    uint64_t absent = wanted & ~store->read[place - 1];
+    if (absent) store->read[place - 1] |= absent;
+    return absent;
   }
   size_t first = (size_t)line % (store->lines / store->ways) * store->ways, oldest = first;
   for (size_t i = first; i < first + store->ways; i++) {
@@ -68,8 +67,14 @@ static bool found(lines_t *store, int64_t part) {
   store->place[line] = (uint16_t)(oldest + 1);
   store->held[oldest] = line;
   store->used[oldest] = store->clock;
-  store->read[oldest] = bit;
-  return false;
+  store->read[oldest] = wanted;
+  return wanted;
+}
+
+/* The parts `first` to `last` of a line, as bits. */
+static uint64_t bits(const lines_t *store, int64_t first, int64_t last) {
+  int64_t within = (INT64_C(1) << store->parts) - 1;
+  return (~UINT64_C(0) >> (63 - (last & within))) & (~UINT64_C(0) << (first & within));
 }
 
 /* The parts of an instruction's or a block's bytes, none (the last before the first) where they are not in the flash. */
@@ -80,12 +85,22 @@ static void lines_between(uint64_t start, uint64_t end, int64_t *first, int64_t 
 }
 
 static void fetch_lines(int64_t first, int64_t last) {
-  for (int64_t line = first; line <= last; line++) {
-    if (line == code_line) continue;
-    bool onward = line == code_line + 1;
-    code_line = line;
-    flash_use.fetched++;
-    if (!found(&code_lines, line)) *(onward ? &flash_use.onward_misses : &flash_use.jump_misses) += 1;
+  if (first == code_line) first++;
+  if (first > last) return;
+  bool onward = first == code_line + 1;
+  flash_use.fetched += (uint64_t)(last - first + 1);
+  code_line = last;
+  while (first <= last) {
+    int64_t line = first >> code_lines.parts, end = (line + 1) << code_lines.parts;
+    int64_t upto = last < end ? last : end - 1;
+    uint64_t absent = missing(&code_lines, line, bits(&code_lines, first, upto));
+    if (absent) {
+      uint64_t jumped = !onward && (absent & bits(&code_lines, first, first));
+      flash_use.jump_misses += jumped;
+      flash_use.onward_misses += (uint64_t)__builtin_popcountll(absent) - jumped;
+    }
+    onward = true;
+    first = end;
   }
 }
 
@@ -93,8 +108,8 @@ static void load_from(uint64_t address) {
   uint64_t offset = address - flash_origin;
   if (offset >= flash_bytes) return;
   flash_use.loads++;
-  int64_t line = (int64_t)(offset >> data_lines->shift);
-  if (line == data_line) return;
-  data_line = line;
-  if (!found(data_lines, line)) flash_use.load_misses++;
+  int64_t part = (int64_t)(offset >> data_lines->shift);
+  if (part == data_line) return;
+  data_line = part;
+  if (missing(data_lines, part >> data_lines->parts, bits(data_lines, part, part))) flash_use.load_misses++;
 }
