@@ -10,7 +10,7 @@ import msgspec
 from harness.calibrate import heldout
 from harness.calibrate.fit import Fitted, fit_chosen
 from harness.calibrate.heldout import Bounds, HeldOut, Summary
-from harness.calibrate.match import OWN, Pair, digest, families
+from harness.calibrate.match import OWN, STAND_IN, Pair, digest, families
 from harness.calibrate.samples import Build, Sample
 from harness.errors import BadInputError
 from harness.paths import results_folder
@@ -124,11 +124,12 @@ def _family(build: Build, pairs: Sequence[Pair], data_sha256: str, other: Sequen
     inside = [answer for item in held if (answer := heldout.covered(item, held)) is not None]
     rows = [row for pair in pairs for row in pair.rows]
     origins = sorted({pair.features_from for pair in pairs})
+    compiler = _same(row.compiler for row in rows)
     return Family(
         build=build,
-        tier=tier(build, " and ".join(origins)),
+        tier=tier(build, " and ".join(origins), compiler),
         features_from=" and ".join(origins),
-        features_compiler=_same(row.compiler for row in rows),
+        features_compiler=compiler,
         features_library=_same(_library(pair) for pair in pairs if not pair.measurement.unfit),
         cost_model=_same(row.cost_model for row in rows),
         coefficients=fitted.coefficients,
@@ -162,10 +163,12 @@ def _carried(samples: Sequence[Sample], other: Sequence[Pair]) -> Carried | None
     )
 
 
-def tier(build: Build, features_from: str) -> str:
-    """What an estimate by the calibration of a build rests on."""
+def tier(build: Build, features_from: str, compiler: str = "") -> str:
+    """What an estimate by the calibration of a build rests on; ``compiler`` made what its features are of."""
     text = f"calibrated on {build.platform}, {build.compiler}, {build.library}"
-    return text if features_from == OWN else f"{text}; features of a {features_from}"
+    if features_from == OWN:
+        return text
+    return f"{text}; features of a {features_from}{f' by {compiler}' if features_from == STAND_IN else ''}"
 
 
 def _library(pair: Pair) -> str:

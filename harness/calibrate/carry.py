@@ -97,7 +97,7 @@ def family_of(build: Build, known: Calibration, forced: bool) -> tuple[Family, t
     if differing and not forced:
         raise BadInputError(
             f"the calibration is of another build: {'; '.join(differing)}",
-            "calibrate for this build, or add --carry: the estimate then says so, and has no interval",
+            "calibrate for this build, or add --carry: the estimate then says so, and has another interval or none",
         )
     return family, differing
 
@@ -111,7 +111,7 @@ def _measured(family: Family, build: Build) -> bool:
 
 def _basis(family: Family, differing: tuple[str, ...], carried: Carried | None) -> str:
     if differing and carried is not None and carried.bounds is not None:
-        return f"measured errors of carrying to this compiler and library: {carried.bounds.method}"
+        return f"of the measured firmware by builds with this compiler and library: {carried.bounds.method}"
     if differing:
         return "no interval: the errors of this calibration are of another build"
     if family.bounds is None:
