@@ -272,12 +272,12 @@ def test_every_key_that_init_comments_can_be_uncommented(harness: Any, folder: P
     (folder / "nets" / "digits.tflite").unlink()
     for number in range(models):
         (folder / "nets" / f"net {number:02}.tflite").write_bytes(b"")
-    (folder / "lib").mkdir()
-    (folder / "lib" / "libtensorflow-microlite.a").write_bytes(b"")
+    (folder / "gen").mkdir()
+    (folder / "gen" / "libtflm.a").write_bytes(b"")
     assert harness("init").code == 0
     path = folder / "harness.toml"
     text = path.read_text()
-    assert '# tflm_lib = "lib/libtensorflow-microlite.a"\n' in text
+    assert '# tflm_lib = "gen/libtflm.a"\n' in text
     assert loaded(path).models.keys() == {f"net_{number:02}" for number in range(min(models, 40))}
     commented = re.findall(r"^# ((?:\[[\w.]+\]|\w+ = .*))$", text, re.MULTILINE)
     assert len(commented) >= 10
