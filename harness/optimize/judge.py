@@ -113,16 +113,20 @@ def _within(item: Judgement) -> bool:
 
 
 def _refusals(item: Measurement) -> list[Judgement]:
-    def missed(key: str) -> Judgement:
-        return Judgement(key=key, metric=key, board=item.board, unit="", limit=0.0, value=None, state="missed",
-                         violation=UNRUNNABLE)  # fmt: skip
-
+    """That it does not run there, or not exactly. Of a run that failed for another reason nothing is known."""
     row = item.row
     if row.measured is None:
-        return [missed("board")]
+        unknown = row.failure is not None and row.failure.kind == "not measured"
+        return [_refusal("board", item.board, "undecided" if unknown else "missed")]
     if row.output_exact is False:
-        return [missed("exact")]
-    return [] if row.passed else [missed("board")]
+        return [_refusal("exact", item.board, "missed")]
+    return [] if row.passed else [_refusal("board", item.board, "missed")]
+
+
+def _refusal(key: str, board: str, state: State) -> Judgement:
+    return Judgement(
+        key=key, metric=key, board=board, unit="", limit=0.0, value=None, state=state, violation=UNRUNNABLE
+    )
 
 
 def _judged(scenario: Scenario, budget: Budget, item: Measurement) -> Judgement:

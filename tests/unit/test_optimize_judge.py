@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from optimize_maker import HEAD, measured, measurement, quantity, scenario, trial
 
 from harness.optimize import choose, finals, halving, judge
 from harness.optimize.halving import Standing
 from harness.optimize.judge import Bounded
+from harness.sweep.plan import Failure
 from harness.zoo.evaluate import Accuracy
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
@@ -67,6 +69,18 @@ def test_what_does_not_run_or_is_not_exact_misses(tmp_path: Path) -> None:
         assert judged[0].key == key
         assert judge.overall(judged) == "missed"
         assert not judge.fits(judged)
+
+
+def test_a_run_that_failed_for_a_reason_of_ours_is_undecided_not_missed(tmp_path: Path) -> None:
+    made = scenario(tmp_path, BUDGETS)
+    for kind, state in (("not measured", "undecided"), ("too large", "missed"), ("impossible", "missed")):
+        failure = Failure(kind=kind, message="why")
+        found = measurement(None)
+        found = msgspec.structs.replace(found, row=msgspec.structs.replace(found.row, failure=failure))
+        judged = judge.judgements(made, [found], None)
+        assert judged[0].state == state
+        assert not judge.fits(judged)
+        assert choose.nearest([trial(made, 0, found)]) == ()
 
 
 def test_the_life_of_a_battery_is_judged_by_the_energy_of_an_inference(tmp_path: Path) -> None:
