@@ -16,7 +16,7 @@ from harness.calibrate.match import library_name
 from harness.calibrate.samples import Build
 from harness.cost import table
 from harness.errors import BadInputError
-from harness.paths import checkout, results_folder
+from harness.paths import data_folder, results_folder
 from harness.records import Record
 from harness.result import CalibrationPart, EstimatePart, Interval, LayerEstimate, Result
 
@@ -76,10 +76,8 @@ def _find(name: str, folder: Path) -> Path:
 
 
 def _folders() -> tuple[Path, ...]:
-    """Where calibrations are kept: those of $HARNESS_RESULTS go before the ones that the project ships."""
-    own = results_folder() / "calibration"
-    root = checkout()
-    return (own,) if root is None else (own, root / "results" / "calibration")
+    """Where calibrations are kept: one's own go before those that the project ships."""
+    return results_folder() / "calibration", data_folder("results") / "calibration"
 
 
 def build(platform: str, kernels: str, optimisation: str, fpu: bool, compiler: str, tflm: str, cmsis_nn: str) -> Build:

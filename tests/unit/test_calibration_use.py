@@ -126,6 +126,7 @@ def test_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert use.given("mine.json", folder=tmp_path).platform == "stm32l496zg"
     calibration.write(calibration.path_of("rp2040"), known(msgspec.structs.replace(BUILD, platform="rp2040"), {}))
     assert use.given("rp2040").platform == "rp2040"
+    assert use.given("stm32l4r5zi").platform == "stm32l4r5zi", "it is the one that the project ships"
     with pytest.raises(BadInputError, match="no calibration of nrf52840") as caught:
         use.given("nrf52840")
     assert "rp2040" in (caught.value.hint or "")
