@@ -213,8 +213,9 @@ static void begin_exception(part_t *part) {
   /* A handler that returns while another exception waits does not go back in between (tail-chaining). */
   activation_t before = *current;
   leaves_t leaves = current->last->ending.leaves;
+  bool switched = leaves == JUMPS_REGISTER && current->switches && current->restored;
   bool returned = leaves == RETURNS || (leaves == JUMPS_REGISTER && current->switches);
-  bool chained = current->is_exception && returned && is_at_root(current);
+  bool chained = current->is_exception && (switched || (returned && is_at_root(current)));
   if (chained) end_exception(current);
   if (!(part->entry && part->entry->flags & HANDLER)) notes.learnt_handlers += !was_called(part->start);
   remember_call(part->start);
@@ -341,7 +342,8 @@ static void leave(part_t *part, leaves_t leaves) {
      * a function that the handler called. */
     bool switches = current->switches && (current->saved || current->restored) && part->entry;
     bool may_return = chain == 0 || (switches && returning_to(current, part->start) == SIZE_MAX);
-    if (current->is_exception && may_return && return_from_exception(part, leaves == RETURNS || switches)) {
+    bool must = switches || (leaves == RETURNS && (current->switches || current->restored || !part->entry));
+    if (current->is_exception && may_return && return_from_exception(part, must)) {
       return; /* the block is followed from there */
     }
   }
@@ -352,7 +354,8 @@ static void leave(part_t *part, leaves_t leaves) {
     leave_to(current, stay, true);
     return;
   }
-  if (leaves == RETURNS && part->entry && part->start != top(current)->function && !is_at_root(current)) {
+  bool starts = leaves == RETURNS && part->entry && part->start != top(current)->function;
+  if (starts && (current->is_exception || !is_at_root(current))) {
     begin_exception(part); /* of a vector table in RAM; a thread's own function returns to where it was told to */
     return;
   }
