@@ -212,6 +212,14 @@ def _failure(stderr: str, library: Library) -> BuildError | BadInputError:
             "give the include folders of the sources that it was built of, and with --tflm-lib every archive",
             detail=stderr.strip(),
         )
+    instructions = [name for name in wanted if re.fullmatch(r"__sm(la|ul)\w+", name)]
+    if instructions:  # the compiler took them for functions
+        return BuildError(
+            f"linking the firmware failed: CMSIS-NN calls {' and '.join(instructions)}, instructions that this "
+            f"compiler's arm_acle.h does not have",
+            "--kernels reference, or a newer compiler: GCC 12 has them",
+            detail=stderr.strip(),
+        )
     errors = [line for line in stderr.splitlines() if "error" in line or "undefined" in line]
     return BuildError("linking the firmware failed" + (f": {errors[0]}" if errors else ""), detail=stderr.strip())
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, cores, library, run, toolchain
-from harness.errors import BadInputError, HarnessError, MissingToolError
+from harness import cli, cores, image, library, run, toolchain
+from harness.errors import BadInputError, BuildError, HarnessError, MissingToolError
+from harness.library import Library
 from tests.conftest import DIGITS
 from tests.unit import toolchain_maker
 from tests.unit.toolchain_maker import VERSION
@@ -142,3 +143,16 @@ def test_the_option(tmp_path: Path, capfd: pytest.CaptureFixture[str], results: 
         assert "error: toolchain gcc: not a GCC for bare-metal Arm" in capfd.readouterr().err
     with pytest.raises(HarnessError):
         toolchain.arm(str(tmp_path))
+
+
+def test_a_compiler_without_instructions_that_cmsis_nn_calls_is_named() -> None:
+    """GCC 8, which takes what its arm_acle.h does not have for functions."""
+    built = Library(
+        runtime=Path(), application=Path(), key="", arch=M4, optimisation="-O2", compiler="", tflm="", cmsis_nn=""
+    )
+    stderr = "ld: arm_depthwise_conv_3x3_s8.c:(.text+0x{}): undefined reference to `__sml{}'"
+    error = image._failure("\n".join(stderr.format(*item) for item in ((1, "abb"), (2, "att"), (3, "abb"))), built)
+    assert isinstance(error, BuildError) and error.exit_code == 3
+    assert "CMSIS-NN calls __smlabb and __smlatt" in error.message and "--kernels reference" in (error.hint or "")
+    other = image._failure("ld: x.c: undefined reference to `smile'", built)
+    assert "undefined reference to `smile'" in other.message
