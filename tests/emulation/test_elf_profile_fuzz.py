@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.elfprofile import measure
 from harness.elfprofile.measure import Request
 from harness.errors import HarnessError
@@ -18,6 +19,7 @@ from tests.emulation.test_elf_profile import CALLS
 
 MUTATIONS = 1000
 RUNS = 30
+COMMANDS = 20
 INSTRUCTIONS = 20_000
 _PROGRAM_HEADERS, _SECTION_HEADERS = 52, 32  # where the first begin; where the offset of the others stands
 _TELLING = (0, 1, 2, 3, 4, 0xFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFF0, 0xFFFFFFFF)
@@ -87,3 +89,15 @@ def test_what_passes_the_checks_ends(accepted: list[Path]) -> None:
             assert error.exit_code in (2, 3), error.message
         else:
             assert profile.total.instructions <= INSTRUCTIONS + 1024
+
+
+def test_the_command_says_so_in_words(damaged: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    codes = set()
+    for path in random.Random(2).sample(damaged, COMMANDS):
+        with pytest.raises(SystemExit) as ended:
+            main(["profile", str(path), "-p", "mps2-an386", "--max-instructions", "20000", "--timeout", "5"])
+        codes.add(ended.value.code)
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err and "fault of the harness" not in printed.err
+        assert ended.value.code == 0 or "error: " in printed.err or "PARTIAL" in printed.out
+    assert codes <= {0, 2, 3} and len(codes) > 1

@@ -116,22 +116,30 @@ SYSTEM = r"""
   .ltorg
   endfunc pendsv
   func svc                  // starts the first thread, and the timer: no earlier, since PendSV needs a thread
+  bl first
+  endfunc svc
+  func first
   ldr r3, =stacks
   ldr r0, [r3]
   ldmia r0!, {r4-r11}
   msr psp, r0
-  .if TICKS
+  .if TICKS                 // its first exception waits already, and so does another thread
   ldr r0, =SYSTICK
   ldr r1, =TICKS
   str r1, [r0, #4]
   str r1, [r0, #8]
   movs r1, #7
   str r1, [r0]
+  ldr r0, =ICSR
+  movs r1, #1
+  lsls r1, #26
+  str r1, [r0]
+  dsb
   .endif
-  mvn lr, #2
-  bx lr
+  mvn r2, #2
+  bx r2
   .ltorg
-  endfunc svc
+  endfunc first
   func systick
   ldr r0, =tick_count
   ldr r1, [r0]
@@ -240,7 +248,7 @@ def test_threads_and_switches_are_seen(handed_over: tuple[Path, ElfProfile]) -> 
     assert not any("guessed" in note or "nothing led" in note for note in profile.notes)
     functions = {item.name: item for item in profile.functions or ()}
     assert functions["pendsv"].calls == profile.total.exceptions - 1
-    assert functions["pendsv"].exclusive + functions["svc"].exclusive == profile.total.interrupts
+    assert sum(functions[name].exclusive for name in ("pendsv", "svc", "first")) == profile.total.interrupts
 
 
 def test_it_equals_the_marks_inside(handed_over: tuple[Path, ElfProfile], tmp_path: Path) -> None:
@@ -275,8 +283,9 @@ def test_interrupts_at_any_place_change_no_count(tmp_path: Path) -> None:
     assert sorted(each(profile, "job")) == sorted(40 * [job(2000)] + 40 * [job(1200)])
     assert sorted(each(profile, "work")) == sorted(80 * [work(2000)] + 80 * [work(1200)])
     functions = {item.name: item for item in profile.functions or ()}
-    handlers = ("pendsv", "svc", "systick")
+    handlers = ("pendsv", "svc", "first", "systick")
     assert sum(functions[name].exclusive for name in handlers if name in functions) == profile.total.interrupts
+    assert profile.total.threads == 3
     assert functions["systick"].calls > 10
     assert any(item.interrupted for item in profile.regions)
     assert not any("nothing led" in note for note in profile.notes)
