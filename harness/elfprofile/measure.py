@@ -162,10 +162,11 @@ def _segment_end(read: Image, address: int) -> int:
 def _measured(checked: Checked, ran: FlowRun) -> Measured:
     request, functions, flow = checked.request, checked.functions, ran.flow
     if ran.ended_by == "semihosting":
+        allow = "--allow-semihosting" if request.emulator == "qemu" else "--allow-semihosting on QEMU"
         raise EmulationError(
             f"the firmware asks for semihosting (BKPT 0xAB at {flow.ended_at:#x}), which is off",
-            "build it without (no rdimon.specs), or give --allow-semihosting: the firmware can then read and write this"
-            " machine's files and start its programs, as you can",
+            f"build it without (no rdimon.specs), or give {allow}: the firmware can then read and write this machine's"
+            " files and start its programs, as you can",
         )
     armv8 = cores.get(checked.platform.core).architecture.startswith("ARMv8")
     tree = Tree(flow, armv8) if flow.nodes else None
