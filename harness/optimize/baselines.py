@@ -291,20 +291,23 @@ def pairs(records: Sequence[TrialRecord]) -> Pairs:
 class Verdict(Record, frozen=True):
     """A rival's pick against that of the search with the same seed.
 
-    ``missed`` are the budgets that it misses or may miss. ``change`` is its first objective that is no accuracy,
-    against the search's pick, as a share of that; None where either has none. ``behind``: it is behind in the
-    scenario's objectives, in their order.
+    ``missed`` and ``undecided`` are the budgets that it misses, or may miss. ``change`` is its first objective that is
+    no accuracy, against the search's pick, as a share of that, ``instructions`` the same of what is executed on the
+    first board; ``behind``: it is behind in the scenario's objectives, in their order. All None where the search has no
+    pick.
     """
 
     seed: int
     missed: tuple[str, ...]
+    undecided: tuple[str, ...]
     change: float | None
+    instructions: float | None
     behind: bool | None
 
     @property
     def loses(self) -> bool:
         """It cannot be used, or is worse."""
-        return bool(self.missed) or bool(self.behind)
+        return bool(self.missed or self.undecided or self.behind)
 
 
 def verdicts(scenario: Scenario, comparison: Comparison, method: Method) -> tuple[Verdict, ...]:
@@ -318,11 +321,21 @@ def verdicts(scenario: Scenario, comparison: Comparison, method: Method) -> tupl
 
 
 def _verdict(scenario: Scenario, seed: int, theirs: Pick, ours: Pick | None) -> Verdict:
-    missed = tuple(item.key for item in theirs.judgements if item.state != "met")
-    if ours is None:
-        return Verdict(seed=seed, missed=missed, change=None, behind=None)
-    behind = choose.order(scenario, theirs.objectives) > choose.order(scenario, ours.objectives)
-    return Verdict(seed=seed, missed=missed, change=_change(scenario, theirs, ours), behind=behind)
+    missed = tuple(item.key for item in theirs.judgements if item.state == "missed")
+    undecided = tuple(item.key for item in theirs.judgements if item.state == "undecided")
+    change = instructions = behind = None
+    if ours is not None:
+        behind = choose.order(scenario, theirs.objectives) > choose.order(scenario, ours.objectives)
+        change = _change(scenario, theirs, ours)
+        instructions = _executed(theirs) / _executed(ours) - 1
+    return Verdict(seed=seed, missed=missed, undecided=undecided, change=change, instructions=instructions,
+                   behind=behind)  # fmt: skip
+
+
+def _executed(pick: Pick) -> int:
+    found = pick.measurements[0].row.measured
+    assert found is not None, "what was picked was measured"
+    return found.instructions
 
 
 def cost(scenario: Scenario) -> str | None:

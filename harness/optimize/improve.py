@@ -99,9 +99,10 @@ OnRound = Callable[[Round], None]
 
 
 class _State(Record, frozen=True):
-    """Where the improvement is: the .keras file, how it is built, what is known of it."""
+    """Where the improvement is: the .keras file and the .tflite file of it, and what is known of that."""
 
     content: bytes
+    tflite: bytes
     standing: Standing
 
 
@@ -150,7 +151,6 @@ def improve(
                 on_round(done)
             if done.taken is None:
                 break
-        tflite = _made(bench, state.content, "none", state.standing.variant.type).built.content
     final = state.standing
     missed = tuple(item for item in final.judgements if item.state != "met")
     result = Improved(
@@ -162,12 +162,12 @@ def improve(
         rounds=tuple(rounds),
         final=final,
         missed=missed,
-        test=_tested(scenario, tflite),
+        test=_tested(scenario, state.tflite),
         reasons=_reasons(missed, rounds),
     )
     target = folder or default_folder(path, scenario)
     atomic.write(target / "network.keras", state.content, _HINT)
-    atomic.write(target / "network.tflite", tflite, _HINT)
+    atomic.write(target / "network.tflite", state.tflite, _HINT)
     atomic.write(target / "improve.json", msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n", _HINT)
     return result
 
@@ -202,15 +202,7 @@ def _first(bench: Bench, path: Path, content: bytes, start: Start) -> _State:
         raise BadInputError(f"{path}: {made.message}", made.hint, made.detail) from made
     variant = Variant(label=path.stem, sha256=made.built.sha256, type=start.type, kernels=start.kernels,
                       optimisation=start.optimisation)  # fmt: skip
-    return _State(content=content, standing=bench.standings([(variant, made)])[0])
-
-
-def _made(bench: Bench, content: bytes, change: Change, kind: Type) -> Made:
-    asked = bench.asked(content, change, kind)
-    found = bench.made([asked])[asked]
-    if isinstance(found, BadInputError):
-        raise found
-    return found
+    return _State(content=content, tflite=made.built.content, standing=bench.standings([(variant, made)])[0])
 
 
 class _Step(Record, frozen=True):
@@ -256,21 +248,21 @@ def _round(bench: Bench, state: _State) -> tuple[Round, _State]:
                               kernels=step.kernels, optimisation=step.optimisation)  # fmt: skip
             wanted.append((variant, made))
     standings = iter(bench.standings(wanted))
-    found: list[tuple[Tried, bytes]] = []
+    found: list[tuple[Tried, bytes, bytes]] = []
     for step in steps:
         made = made_of[step.asked]
         if isinstance(made, BadInputError):
-            found.append((_impossible(step, made), b""))
+            found.append((_impossible(step, made), b"", b""))
         else:
             content = state.content if step.asked.change == "none" else made.content
-            found.append((tried(step.words, now, next(standings), made.summary), content))
+            found.append((tried(step.words, now, next(standings), made.summary), content, made.built.content))
     found.sort(key=lambda item: (item[0].reason is not None, -(item[0].worth or 0.0)))
-    best, content = found[0]
+    best, content, tflite = found[0]
     taken = best if best.reason is None and best.after is not None else None
-    done = Round(before=now, tried=tuple(item for item, _ in found), taken=taken)
+    done = Round(before=now, tried=tuple(item for item, *_ in found), taken=taken)
     if taken is None or taken.after is None:
         return done, state
-    return done, _State(content=content, standing=taken.after)
+    return done, _State(content=content, tflite=tflite, standing=taken.after)
 
 
 def _impossible(step: _Step, error: BadInputError) -> Tried:

@@ -107,7 +107,7 @@ def _about(shown: Compared, command: str) -> str:
 
 def findings(scenario: Scenario, comparison: Comparison) -> list[str]:
     """What the comparison came to, as sentences."""
-    lines = [_of_macs(scenario, comparison), _of_random(scenario, comparison)]
+    lines = [_of_search(comparison), _of_macs(scenario, comparison), _of_random(scenario, comparison)]
     found = comparison.pairs
     if found.pairs:
         lines.append(
@@ -117,19 +117,33 @@ def findings(scenario: Scenario, comparison: Comparison) -> list[str]:
     return lines
 
 
+def _of_search(comparison: Comparison) -> str:
+    found = comparison.of("tpe")
+    picks = [item for item in found if item.pick is not None]
+    text = f"The search found a network that meets every budget in {len(picks)} of {len(found)} searches"
+    none = ", ".join(str(item.seed) for item in found if item.pick is None)
+    return f"{text}." if not none else f"{text}; with seed {none} there is nothing to compare with."
+
+
 def _of_macs(scenario: Scenario, comparison: Comparison) -> str:
     found = baselines.verdicts(scenario, comparison, "macs")
     total = len(comparison.of("macs"))
     if not found:
         return f"The search on MACs alone found no network that is accurate enough, in {total} of {total} searches."
-    missed = [item for item in found if item.missed]
-    late = [item for item in found if {"deadline", "period"} & set(item.missed)]
-    loses = [item for item in found if item.loses]
+    times = {"deadline", "period"}
+    late = sum(bool(times & set(item.missed)) for item in found)
+    may = sum(bool(times & set(item.undecided)) for item in found)
+    any_budget = sum(bool(item.missed or item.undecided) for item in found)
+    compared = [item for item in found if item.instructions is not None]
+    more = sum((item.instructions or 0) > 0 for item in compared)
+    loses = sum(item.loses for item in found)
     text = (
-        f"The pick by MACs misses the deadline in {len(late)} of {total} searches, any budget in {len(missed)}; it "
-        f"misses one, or is behind the search's pick in the scenario's objectives, in {len(loses)} of {total}"
+        f"The search on MACs alone has a pick in {len(found)} of {total} searches: it misses the deadline in {late}, "
+        f"may miss it by the band of the estimate in {may}, misses or may miss any budget in {any_budget}; it executes "
+        f"more instructions than the search's pick in {more} of {len(compared)}; in {loses} it does one of these or is "
+        "behind in the scenario's objectives"
     )
-    return f"{text}: {_changes(scenario, found)}." if _changes(scenario, found) else f"{text}."
+    return _with(text, _changes(scenario, found))
 
 
 def _of_random(scenario: Scenario, comparison: Comparison) -> str:
@@ -137,10 +151,17 @@ def _of_random(scenario: Scenario, comparison: Comparison) -> str:
     total = len(comparison.of("random"))
     if not found:
         return f"Random search found no network that meets every budget, in {total} of {total} searches."
-    behind = [item for item in found if item.behind]
-    level = [item for item in found if item.change == 0]
-    text = f"Random search's pick is behind the search's in {len(behind)} of {total} searches, level in {len(level)}"
-    return f"{text}: {_changes(scenario, found)}." if _changes(scenario, found) else f"{text}."
+    behind = sum(bool(item.behind) for item in found)
+    level = sum(item.change == 0 for item in found)
+    text = (
+        f"Random search has a pick in {len(found)} of {total} searches: it is behind the search's in {behind}, level "
+        f"in {level}"
+    )
+    return _with(text, _changes(scenario, found))
+
+
+def _with(text: str, more: str) -> str:
+    return f"{text}: {more}." if more else f"{text}."
 
 
 def _changes(scenario: Scenario, found: Iterable[Verdict]) -> str:

@@ -134,10 +134,11 @@ def test_pairs_are_of_networks_that_are_built_alike(made: Scenario) -> None:
 
 def test_a_pick_by_macs_that_is_late_loses(made: Scenario, shown: Compared) -> None:
     found = baselines.verdicts(made, shown.comparison, "macs")
-    assert [(item.seed, item.missed, item.behind, item.loses) for item in found] == [
-        (0, ("deadline",), True, True),
-        (1, ("deadline",), True, True),
+    assert [(item.seed, item.missed, item.undecided, item.behind, item.loses) for item in found] == [
+        (0, (), ("deadline",), True, True),
+        (1, (), ("deadline",), True, True),
     ]
+    assert found[0].instructions == pytest.approx(190_000 / 80_000 - 1)
     assert found[0].change == pytest.approx(19 / 8 - 1)
     (random, _) = baselines.verdicts(made, shown.comparison, "random")
     assert (random.missed, random.behind) == ((), True)
@@ -148,9 +149,14 @@ def test_a_pick_by_macs_that_is_late_loses(made: Scenario, shown: Compared) -> N
 def test_the_page_says_what_came_out(shown: Compared, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     page = baselines_page.write(shown, tmp_path / "page", "harness optimize baselines small").read_text()
-    assert "The pick by MACs misses the deadline in 2 of 2 searches, any budget in 2" in page
+    assert (
+        "has a pick in 2 of 2 searches: it misses the deadline in 0, may miss it by the band of the estimate in 2"
+        in page
+    )
+    assert "it executes more instructions than the search's pick in 2 of 2; in 2 it does one of these" in page
+    assert "meets every budget in 2 of 2 searches." in page
     assert "energy against the search's pick +137.5 % (seed 0), +137.5 % (seed 1)" in page
-    assert "Random search's pick is behind the search's in 2 of 2 searches, level in 0" in page
+    assert "Random search has a pick in 2 of 2 searches: it is behind the search's in 2, level in 0" in page
     assert "Of 10 pairs of measured networks" in page and "in 2 (20.0 %)" in page
     assert "3 trials each" in page and "deadline undecided" in page
     for line in page.splitlines():
@@ -178,6 +184,7 @@ def test_searches_that_found_nothing_are_said_and_drawn(made: Scenario, tmp_path
     shown = Compared(scenario=made, comparison=comparison, points=points, versions={})
     page = baselines_page.write(shown, tmp_path / "page", "harness").read_text()
     assert "found no network that is accurate enough, in 1 of 1 searches" in page
+    assert "in 0 of 1 searches; with seed 0 there is nothing to compare with" in page
     assert "found no network that meets every budget" in page
     assert "convergence.svg" not in page
     assert any("found none" in line for line in baselines_page.lines(shown))
