@@ -31,7 +31,7 @@ def conclude(
     """The result of a search.
 
     The pick is the best that meets every budget with its trained weights; what does not is refused, and the next one
-    looked at. ``test`` False leaves the finals out, so that there is no pick.
+    looked at. ``test`` False leaves the finals out, so that there is no pick, and nothing is trained for them.
 
     Raises:
         HarnessError: a finalist cannot be trained or measured.
@@ -40,7 +40,7 @@ def conclude(
     passed, refused = _finals(study, scenario, evaluator, choose.ranked(scenario, met), progress) if test else ([], [])
     before = study.result()
     passed = [_tested(study, scenario, pick, before, progress) for pick in passed]
-    nearest = () if passed or met else _nearest(evaluator, records)
+    nearest = () if passed or met else _nearest(evaluator, records) if test else choose.nearest(records)
     proved = not met and _proved(made, scenario, records)
     states = [record.state for record in records if record.duplicate_of is None]
     return StudyResult(
