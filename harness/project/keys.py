@@ -53,7 +53,7 @@ SHARED = {
     "tflm_lib": "A TFLM of your own, a static library or several, instead of the packaged one.",
     "tflm_include": "The folders of its headers.",
     "tflm_host_lib": "The same TFLM, built for this host: the reference of every layer.",
-    "calibration": "Estimate by this calibration: a file of harness calibrate.",
+    "calibration": "Estimate by this calibration: a file of harness calibrate, or a board that has one.",
     "policy": "Policy of the gate (TOML).",
     "baselines": "Folder of the baselines that the gate compares with.",
 }
