@@ -13,7 +13,7 @@
  *
  * The plugin interface up to QEMU 8.2 cannot read registers, so that what happened is told by where the code went on:
  * each block knows by its last instruction where that may be (flow_ends.h). A block at another place was entered by an
- * exception. Blocks are divided where a function begins inside of them. See flow_stack.h for the rules, and counter.c
+ * exception. Blocks are divided where a function begins inside of them. See flow_steps.h for the rules, and counter.c
  * for what QEMU does with blocks and devices.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -52,6 +52,8 @@ static FILE *file; /* what is written; NULL: the run has ended */
 #include "flow_tree.h"
 /* uses both */
 #include "flow_stack.h"
+/* and that */
+#include "flow_steps.h"
 
 /* ---- the output file ------------------------------------------------------------------------------------------------ */
 
@@ -315,7 +317,7 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb) {
     bool is_last = i + 1 == length;
     if (!is_last && !entry_at(end)) continue;
     uint64_t start = qemu_plugin_insn_vaddr(qemu_plugin_tb_get_insn(tb, first));
-    part_t made = {.start = start, .end = end, .other_end = end, .instructions = i + 1 - first, .cell = SIZE_MAX};
+    part_t made = {.start = start, .end = end, .instructions = i + 1 - first, .cell = SIZE_MAX};
     made.ending = size == 2 ? wide_ending(address, own[0], own[1]) : narrow_ending(address, own[0]);
     made.ending.conditional |= conditional;
     made.entry = entry_at(start);

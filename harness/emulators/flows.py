@@ -24,8 +24,8 @@ kind     name        words
 6        VALUES      region's number, 0: its own instructions or 1: with interruptions, whether values are rounded to
                      their ten highest bits, then each value and how many calls had it
 7        NOTES       what ``Notes`` names, in its order
-8        END         1: stop function, 2: QEMU ended, 3: limit of instructions, 4: semihosting; the address there, of the
-                     last block that was entered where QEMU ended. Without it a file is incomplete
+8        END         1: stop function, 2: QEMU ended, 3: limit of instructions, 4: semihosting; the address there, with
+                     2 that of the last block that was entered. Without it a file is incomplete
 =======  ==========  ===================================================================================================
 """
 
