@@ -277,6 +277,8 @@ def _quantization(
     if zero_points and not low <= min(zero_points) <= max(zero_points) <= high:
         raise BadInputError(f"{name}: zero points of {kind} beyond {low} to {high}", _DAMAGED)
     if len(scales) > 1:
+        if len(shape) == 1:
+            dimension = 0  # converters of 2020 gave biases that of the weights
         if not 0 <= dimension < len(shape):
             raise BadInputError(f"{name}: scales along dimension {dimension} of shape {text(shape)}", _DAMAGED)
         if len(scales) != shape[dimension]:
