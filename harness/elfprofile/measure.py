@@ -193,7 +193,10 @@ def _measured(checked: Checked, ran: FlowRun) -> Measured:
         ),
         regions=regions.results(flow, checked.regions),
         functions=None if tree is None else tree.functions(functions.at),
-        notes=notes.of(checked.image, checked.machine, flow, ran.ended_by, place(flow, functions)),
+        notes=(
+            *notes.of(checked.image, checked.machine, flow, ran.ended_by, place(flow, functions)),
+            *([notes.SEMIHOSTING] if request.semihosting else []),
+        ),
         uart=ran.uart,
         console=ran.console,
     )

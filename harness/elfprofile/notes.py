@@ -8,6 +8,8 @@ from harness.elfprofile.image import Image
 from harness.emulators.flows import Flow
 from harness.records import Machine
 
+SEMIHOSTING = "semihosting was on: the firmware could read and write this machine's files and start its programs"
+
 
 def of(image: Image, machine: Machine, flow: Flow, ended_by: str, place: str) -> tuple[str, ...]:
     """Sentences without a full stop, the most important first; ``place`` says where the run ended."""

@@ -115,6 +115,7 @@ def test_semihosting_where_it_is_allowed(tmp_path: Path) -> None:
     profile = profiled(tmp_path, SEMIHOSTING, semihosting=True)
     assert (profile.ended.by, profile.ended.exit_code, profile.console) == ("semihosting exit", 3, "hello")
     assert profile.total.instructions == 9
+    assert any("could read and write this machine's files" in note for note in profile.notes)
 
 
 def test_a_fault_is_named(tmp_path: Path) -> None:
