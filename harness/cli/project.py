@@ -38,7 +38,7 @@ _SHOWS = frozenset({("config",)})
 
 # Parameters that take a network, but have another name than "model"; and those of that name that do not.
 _MODEL_OF: dict[keys.Command, str] = {("energy",): "target"}
-_MODELS_ARE_PATTERNS = frozenset({("history",)})
+_OTHER_MODELS = frozenset({("history",), ("optimize", "improve")})  # patterns, and networks of Keras
 
 
 class InForce(Record, frozen=True):
@@ -223,7 +223,7 @@ def _name_models(ctx: Any, project: Project, command: keys.Command) -> bool:
     """Put the path in place of the name of a network; whether there was one."""
     name = _MODEL_OF.get(command, "model")
     value = ctx.params.get(name)
-    if value is None or command in _MODELS_ARE_PATTERNS:
+    if value is None or command in _OTHER_MODELS:
         return False
     given = str(value)
     if name != "model" and given not in project.models:  # a stored run, for example

@@ -19,8 +19,20 @@ def _with(*names: str) -> Callable[[_Parameters], bool]:
 
 
 def _of_stored_run(parameters: _Parameters) -> bool:
-    target = parameters.get("target")
-    return target is not None and not str(target).endswith(".tflite")
+    return parameters.get("target") is not None and not _measures(parameters)
+
+
+def _measures(parameters: _Parameters) -> bool:
+    """Whether energy is asked for a network that is measured first, or would be."""
+    return str(parameters.get("target")).endswith(".tflite")
+
+
+def _has_its_latency(parameters: _Parameters) -> bool:
+    return bool(parameters.get("latency")) or not _measures(parameters)
+
+
+def _not_on_qemu(parameters: _Parameters) -> bool:
+    return parameters.get("emulator") != "qemu"
 
 
 # For a command, keys and when they say nothing, told by the parameters of the command's function.
@@ -30,6 +42,7 @@ _IDLE: dict[Command, tuple[tuple[tuple[str, ...], Callable[[_Parameters], bool]]
         (("max_instructions",), lambda parameters: parameters.get("emulator") != "renode"),
         (("features_out",), _without("cycles", "calibration")),
         (("carry",), _without("calibration")),
+        (("calibration", "carry"), _not_on_qemu),  # other emulators do not tell what an estimate takes
     ),
     ("serve",): ((("model_id",), lambda parameters: parameters.get("protocol") != "mlperf-tiny"),),
     ("sweep",): ((("scheduler",), _with("dry_run")),),
@@ -41,6 +54,7 @@ _IDLE: dict[Command, tuple[tuple[tuple[str, ...], Callable[[_Parameters], bool]]
         (("platform", "kernels", "opt"), _of_stored_run),
         (("marker", "threshold"), _without("trace")),
         (("carry",), _without("calibration")),
+        (("calibration", "carry"), _has_its_latency),
     ),
     ("validate",): ((("models",), _without("emulate")), (("output",), _with("platform"))),
 }

@@ -62,6 +62,7 @@ SHARED = {
 _OF_ITS_OWN: dict[Command, tuple[str, ...]] = {
     ("capture",): ("model", "platform", "fpu", "timeout"),
     ("history",): ("model", "platform"),
+    ("optimize", "improve"): ("model", "kernels", "opt"),  # a Keras network, and how it is built before
     ("profile",): ("emulator",),
     ("scenarios",): ("platform",),
     ("validate",): ("platform",),

@@ -198,6 +198,9 @@ def test_defaults_that_say_nothing_are_left_out(harness: Any, folder: Path, monk
     assert call["kernels"] is None  # a library has its own
     outcome = harness("baseline", "update", "nothing", "--reason", "a try", "--dry-run")
     assert "no stored run 'nothing'" in outcome.err  # and not: --policy says nothing where runs are given
+    (folder / "harness.toml").write_text('calibration = "stm32l496zg"\n' + PROJECT)
+    assert harness("run", "digits").calls[0]["calibration"] == "stm32l496zg"
+    assert harness("run", "digits", "-e", "renode", "--no-cycles").calls[0]["calibration"] is None
     outcome = harness("energy", "nothing")
     assert "no stored run 'nothing'" in outcome.err  # and not: a stored run has its kernels
 
