@@ -167,8 +167,9 @@ def _library(shown: Result, library: LibraryPart) -> str:
     lines = [f"archive sha256 {library.sha256[:12]}, headers sha256 {library.headers_sha256[:12]}"]
     if library.compilers:
         lines.append(f"built by {', '.join(library.compilers)}")
-    if library.optimised:
-        lines.append(f"{shown.kernels} behind {', '.join(library.optimised)}")
+    optimised = [op for op in library.optimised if any(layer.op == op for layer in shown.layers)]
+    if optimised:
+        lines.append(f"{shown.kernels} behind {', '.join(optimised)}")
     if shown.check.reference is not None:
         lines.append(f"reference: {_reference(shown.check.reference)}")
     return "; ".join(lines)

@@ -43,7 +43,7 @@ def read(brought: Brought, arm: toolchain.Toolchain, arch: tuple[str, ...], hard
 
     library = found.read(brought, arm.tool("g++"), arch, check_core)
     if brought.kernels is not None and brought.kernels != library.kernels:
-        calling = ", ".join(sorted(library.contents.kernels)[:3])
+        calling = ", ".join(library.optimised[:3])
         raise BadInputError(
             f"{library.name} holds {library.kernels} kernels"
             + (f" ({calling})" if calling else "")

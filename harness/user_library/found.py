@@ -97,6 +97,11 @@ class UserLibrary(Record, frozen=True):
         return known & (frozenset(self.headers.adds) if self.headers.adds else PACKAGED.operators)
 
     @property
+    def optimised(self) -> tuple[str, ...]:
+        """The operators whose kernels call a library of kernels, sorted."""
+        return tuple(sorted(self.operators & frozenset(self.contents.kernels)))
+
+    @property
     def runtime(self) -> Runtime:
         """What a model is checked against before it is built with this."""
         return Runtime(name=self.name, operators=self.operators, checks=self.headers.api != headers.JULY_2020)
@@ -124,7 +129,7 @@ class UserLibrary(Record, frozen=True):
             flatbuffers=self.headers.flatbuffers,
             source=self.headers.source,
             compilers=self.contents.compilers,
-            optimised=tuple(sorted(self.contents.kernels)),
+            optimised=self.optimised,
         )
 
 
