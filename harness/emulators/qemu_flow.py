@@ -9,7 +9,6 @@ from pathlib import Path
 from harness import process
 from harness.emulators import flows, plugin, qemu, uart_log
 from harness.emulators.flows import Flow, Function
-from harness.emulators.uart_log import StopText
 from harness.errors import EmulationError
 from harness.records import EmulatorInfo, Machine, Record
 
@@ -17,7 +16,7 @@ from harness.records import EmulatorInfo, Machine, Record
 class FlowJob(Record, frozen=True):
     """One run.
 
-    It ends before a function with the flag STOP, once the UART is quiet and one of ``stop_texts`` is on it, after
+    It ends before a function with the flag STOP, soon after one of ``stop_texts`` is on the UART, after
     ``instruction_limit`` instructions, or after ``time_limit_s`` seconds of the host's. ``semihosting``: the firmware
     may use the host's files, and start its programs. ``work`` is a folder of the run's own.
     """
@@ -92,11 +91,20 @@ class _Watch:
 
     def __init__(self, job: FlowJob, uart: Path) -> None:
         self.reason: str | None = None
-        self._text = StopText(uart, job.stop_texts)
+        self._uart, self._texts, self._size = uart, job.stop_texts, 0
         self._end = time.monotonic() + job.time_limit_s
 
+    def _has_text(self) -> bool:
+        """Whether a text is there; firmware of others may go on printing behind it."""
+        size = self._uart.stat().st_size if self._texts and self._uart.exists() else 0
+        if size == self._size:
+            return False
+        self._size = size
+        content = self._uart.read_bytes()
+        return any(text in content for text in self._texts)
+
     def __call__(self) -> bool:
-        if self._text():
+        if self._has_text():
             self.reason = "stop text"
         elif time.monotonic() >= self._end:
             self.reason = "time limit"

@@ -105,6 +105,13 @@ def test_text_on_the_uart_ends_it(tmp_path: Path) -> None:
     assert (profile.ended.by, profile.uart, profile.regions[0].calls) == ("stop text", "ok", 1)
 
 
+def test_text_ends_it_where_the_firmware_goes_on_printing(tmp_path: Path) -> None:
+    chatty = PRINTS.replace("  b .\n", "2:\n  str r0, [r5]\n  b 2b\n")
+    profile = profiled(tmp_path, chatty, stop_on="ok", time_limit_s=20.0)
+    assert profile.ended.by == "stop text"
+    assert profile.uart.startswith("okkk")
+
+
 def test_semihosting_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EmulationError, match="asks for semihosting") as raised:
         profiled(tmp_path, SEMIHOSTING)
