@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.calibrate.heldout import Summary, summary
-from harness.calibrate.public_tables import HEIM, MLPERF
+from harness.calibrate.public_tables import HEIM, MLPERF, WEIGHTS
 from harness.energy import power
 from harness.energy.power import Level
 from harness.records import Record
@@ -33,8 +33,8 @@ class Energy(Record, frozen=True):
     """A layer, or a whole inference (``index`` and ``op`` are None): microjoules, and milliwatts of what was measured.
 
     ``by_power`` is measured time times ``predicted_mw``; ``uncalibrated`` and ``calibrated`` are estimated times times
-    that, the latter by a fit that has not seen the network. ``counted``: long enough for the meter. None: there is no
-    such prediction.
+    that, the latter by a fit that has not seen the network. ``counted``: long enough for the meter, and of work that
+    is known. None: there is no such prediction.
     """
 
     platform: str
@@ -128,7 +128,7 @@ def _energy(row: power.Row, time: Validated, whole: Network, drawn: power.Power)
         calibrated_interval=_interval(measured, time.without_network, level, whole.calibrated, calibrated)
         if entire
         else None,
-        counted=row.latency_ms >= SHORTEST_MS,
+        counted=row.latency_ms >= SHORTEST_MS and time.used != WEIGHTS,
     )
 
 

@@ -192,11 +192,11 @@ def _missing(found: Validation) -> str:
 
 
 _OTHER_BUILDS = """\
-Each public network was emulated twice: in the build that is nearest to the board's, on which everything else on this
-page rests, and in this project's usual build (Debian's GCC, TFLM of July 2020, CMSIS-NN 4.0.0). The measured firmware
-is neither. *Instructions* is how many the usual build executes for one of the nearest: geometric mean, least to most.
-*Carried* is a calibration to the nearest build, without the network, applied to the usual one: the error of carrying a
-calibration to another compiler and library."""
+The networks counted here were emulated twice: in the build that is nearest to the board's, on which everything else on
+this page rests, and in this project's usual build (Debian's GCC, TFLM of July 2020, CMSIS-NN 4.0.0). The measured
+firmware is neither. *Instructions* is how many the usual build executes for one of the nearest: geometric mean, least
+to most. *Carried* is a calibration to the nearest build, without the network, applied to the usual one: the error of
+carrying a calibration to another compiler and library."""
 
 
 def _builds(found: Sequence[Builds]) -> Iterable[str]:
@@ -226,8 +226,8 @@ _METERED = """\
 Energy is time times power. The power of a row is predicted by the board's *other* rows: by another network of the same
 build where one was measured (STM32L4R5ZI), else by the board's other builds. *Power alone* takes the measured time;
 *uncalibrated* the estimated one; *network left out* that of a calibration that has not seen the network. So no number
-that is predicted took part in its prediction. Errors of layers are of those of 0.1 ms or more: of shorter ones the
-meter says little. Every row is in [energy.csv](energy.csv)."""
+that is predicted took part in its prediction. Errors of layers are of those of 0.1 ms or more, of shorter ones the
+meter says little, and without SOFTMAX. Every row is in [energy.csv](energy.csv)."""
 
 
 def _energies(found: Sequence[Energy]) -> Iterable[str]:
