@@ -43,20 +43,21 @@ class Vectors(Record, frozen=True):
     switchers: frozenset[int]
 
 
-def check(image: Image, platform: Platform, machine: Machine) -> Vectors:
+def check(image: Image, platform: Platform, machine: Machine, emulator: str = "qemu") -> Vectors:
     """Refuse a firmware that cannot run on a platform's machine; returns where its exceptions are handled.
 
     Args:
         image: the firmware.
         platform: what was asked for.
         machine: what runs it, whose memories count.
+        emulator: "qemu", whose machines have some more memories, or "renode".
 
     Raises:
         BadInputError: it is for another core or FPU, loads outside of the memories, or has no vector table.
     """
     _check_core(image, platform)
     _check_fpu(image, platform)
-    memories = memories_of(machine)
+    memories = memories_of(machine, emulator)
     for part in image.segments:
         for address, size in ((part.address, part.size_bytes), (part.load_address, len(part.content))):
             if size and not _hold(memories, address, size):
@@ -64,9 +65,9 @@ def check(image: Image, platform: Platform, machine: Machine) -> Vectors:
     return _vectors(image, machine, memories)
 
 
-def memories_of(machine: Machine) -> tuple[Region, ...]:
+def memories_of(machine: Machine, emulator: str = "qemu") -> tuple[Region, ...]:
     """What a machine's programs may lie in."""
-    return (machine.flash, machine.ram, *_MORE_MEMORIES.get(machine.name, ()))
+    return (machine.flash, machine.ram, *(_MORE_MEMORIES.get(machine.name, ()) if emulator == "qemu" else ()))
 
 
 def built_for(image: Image) -> str | None:

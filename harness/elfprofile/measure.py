@@ -109,7 +109,7 @@ def check(request: Request) -> Checked:
     stands_in = request.emulator == "qemu"
     machine = platforms.load(platform.machines[0]).machine if stands_in else platform.machine
     read = image.read(request.path)
-    vectors = fits.check(read, platform, machine)
+    vectors = fits.check(read, platform, machine, request.emulator)
     functions = Functions(read)
     chosen = regions.choose(functions, request.regions, request.presets)
     stop = functions.find(request.stop_at) if request.stop_at is not None else None

@@ -13,13 +13,13 @@ SEMIHOSTING = "semihosting was on: the firmware could read and write this machin
 
 def of(image: Image, machine: Machine, flow: Flow, ended_by: str, place: str) -> tuple[str, ...]:
     """Sentences without a full stop, the most important first; ``place`` says where the run ended."""
-    return (*_ends(ended_by, place), *_doubts(flow), *_facts(image, machine, flow))
+    return (*_ends(flow, ended_by, place), *_doubts(flow), *_facts(image, machine, flow))
 
 
-def _ends(ended_by: str, place: str) -> Iterator[str]:
+def _ends(flow: Flow, ended_by: str, place: str) -> Iterator[str]:
     if ended_by == "time limit":
         yield f"partial: the time limit ended the run in {place}; give --stop-at, --stop-on or --max-instructions"
-    if ended_by == "stop text":
+    if ended_by == "stop text" and flow.nodes:
         yield (
             "the run was ended some milliseconds after the text, so that totals differ from run to run;"
             " calls that ended before do not: --stop-at ends at an instruction"
@@ -59,16 +59,19 @@ def _doubts(flow: Flow) -> Iterator[str]:
 def _facts(image: Image, machine: Machine, flow: Flow) -> Iterator[str]:
     notes = flow.notes
     if not flow.nodes:
-        yield "Renode follows the chosen functions only: there are no other functions, classes or stacks of calls"
+        yield (
+            "Renode follows the chosen functions only: there are no other functions, classes or stacks of calls, and a"
+            " jump from one of them to another function (a tail call) is not told"
+        )
     if notes.exceptions:
+        timers = "the host's clock, so their number differs from run to run" if flow.nodes else "what is executed"
         yield (
             f"{notes.exceptions:,} exceptions took {notes.in_exceptions:,} instructions, which count for their handlers"
-            " and for no function that they interrupted; timers go by the host's clock, so their number differs from"
-            " run to run"
+            f" and for no function that they interrupted; timers go by {timers}"
         )
     if notes.threads > 1:
         yield f"{notes.threads:,} threads, {notes.switches:,} switches: each thread has a stack of calls of its own"
-    if not any(symbol.is_function for symbol in image.symbols):
+    if flow.nodes and not any(symbol.is_function for symbol in image.symbols):
         yield (
             "the firmware is stripped: functions are those that were called, named by address; code that is only jumped"
             " to belongs to the function that jumps"

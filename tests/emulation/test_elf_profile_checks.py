@@ -163,3 +163,14 @@ def test_static_functions_by_their_file(names: Path) -> None:
     assert [item.calls for item in profile.regions] == [2, 1, 1]
     files = {item.file for item in profile.functions or () if item.name == "helper()"}
     assert files == {"one.cc", "two.cc"}
+
+
+def test_memories_of_qemus_machines_alone_are_refused_on_renode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack in the PSRAM of QEMU's MPS2, which the description for Renode leaves out."""
+    monkeypatch.setattr(elf_maker, "HEAD", elf_maker.HEAD.replace("{stack:#x}", "0x21001000"))
+    elf = elf_maker.build(tmp_path, "  func reset\n  b reset\n  endfunc reset\n")
+    measure.check(Request(path=elf, platform="mps2-an386", regions=("reset",)))
+    with pytest.raises(BadInputError, match="0x21001000, which is no stack in memory"):
+        measure.check(Request(path=elf, platform="mps2-an386", regions=("reset",), emulator="renode"))
