@@ -39,7 +39,7 @@ def conclude(
     met = choose.met(records)
     passed, refused = _finals(study, scenario, evaluator, choose.ranked(scenario, met), progress) if test else ([], [])
     before = study.result()
-    passed = [_tested(study, scenario, pick, before, progress) for pick in passed]
+    passed = [_tested(study, scenario, pick, before, pick is passed[0], progress) for pick in passed]
     nearest = () if passed or met else _nearest(evaluator, records) if test else choose.nearest(records)
     proved = not met and _proved(made, scenario, records)
     states = [record.state for record in records if record.duplicate_of is None]
@@ -78,12 +78,16 @@ def _finals(
     return passed, refused
 
 
-def _tested(study: Study, scenario: Scenario, pick: Pick, before: StudyResult | None, progress: Progress) -> Pick:
-    """With the test part's accuracy; a pick that was tested before is not tested again."""
+def _tested(
+    study: Study, scenario: Scenario, pick: Pick, before: StudyResult | None, device: bool, progress: Progress
+) -> Pick:
+    """With the test part's accuracy, of the pick on the emulated boards as well; what was tested before stays."""
     for known in () if before is None else (before.pick, before.runner_up):
         if known is not None and known.model_sha256 == pick.model_sha256 and known.candidate == pick.candidate:
-            return msgspec.structs.replace(pick, test=known.test, device=known.device)
-    return finals.tested(scenario, study, pick, progress)
+            pick = msgspec.structs.replace(pick, test=known.test, device=known.device)
+    if pick.test is None:
+        pick = finals.tested(scenario, study, pick)
+    return finals.tested_on_device(scenario, study, pick, progress) if device and not pick.device else pick
 
 
 def _nearest(evaluator: Evaluator, records: Sequence[TrialRecord]) -> tuple[Relaxation, ...]:

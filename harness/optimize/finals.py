@@ -97,24 +97,27 @@ def _layers(before: Row, after: Row) -> tuple[LayerChange, ...]:
     )
 
 
-def tested(scenario: Scenario, study: Study, pick: Pick, progress: Progress) -> Pick:
-    """With its accuracy on the test part: on the host, and through the firmware on each board's emulator.
+def tested(scenario: Scenario, study: Study, pick: Pick) -> Pick:
+    """With its accuracy on the test part, by tflite-micro on the host."""
+    found = data.load(scenario.file.data)
+    host = evaluate.accuracy((study.folder / pick.model).read_bytes(), found.test_inputs, found.test_labels)
+    return msgspec.structs.replace(pick, test=tested_accuracy(host.correct, host.images, scenario.accuracy))
+
+
+def tested_on_device(scenario: Scenario, study: Study, pick: Pick, progress: Progress) -> Pick:
+    """With the test part through the firmware on each board's emulator, each output compared with the host's.
 
     Raises:
         HarnessError: the firmware does not answer.
     """
     found = data.load(scenario.file.data)
-    path = study.folder / pick.model
-    content = path.read_bytes()
-    host = evaluate.accuracy(content, found.test_inputs, found.test_labels)
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         files = Path(folder) / "inputs.npy", Path(folder) / "labels.npy"
         np.save(files[0], found.test_inputs)
         np.save(files[1], found.test_labels)
+        path = study.folder / pick.model
         on_device = tuple(_on(board, path, files, pick, progress) for board in scenario.file.boards)
-    return msgspec.structs.replace(
-        pick, test=tested_accuracy(host.correct, host.images, scenario.accuracy), device=on_device
-    )
+    return msgspec.structs.replace(pick, device=on_device)
 
 
 def _on(board: str, path: Path, files: Sequence[Path], pick: Pick, progress: Progress) -> DeviceAccuracy:
