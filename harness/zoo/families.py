@@ -20,6 +20,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "residual": ("channels", "depth", "kernel", "stride", "pool", "growth", "head"),
     "conv1d": ("channels", "depth", "kernel", "stride", "pool", "growth", "head"),
 }
+# Of the averages that normalisations keep. Keras' own 0.99 has not settled after the hundred steps of a short training,
+# by which networks are to be told apart.
+_MOMENTUM = 0.9
 _IMAGES = ("dense", "cnn", "ds-cnn", "residual")
 _SERIES = ("dense", "conv1d")
 
@@ -123,7 +126,7 @@ def _dense(keras: Any, chosen: Architecture, value: Any) -> Any:
 
 
 def _normalised(keras: Any, value: Any, name: str, active: bool = True) -> Any:
-    value = keras.layers.BatchNormalization(name=f"{name}_norm")(value)
+    value = keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"{name}_norm")(value)
     return keras.layers.ReLU(name=f"{name}_relu")(value) if active else value
 
 
