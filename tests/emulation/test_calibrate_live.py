@@ -52,7 +52,8 @@ def test_a_stand_in_is_built_and_emulated(tmp_path: Path, counted: Result, capsy
     assert "there is nothing to tell its error by" in told.out
     (family,) = calibration.read(stored).families
     assert family.features_from == STAND_IN
-    assert family.tier == f"calibrated on {BOARD}, gcc 8, an older TFLM; features of a {STAND_IN}"
+    by = f"features of a {STAND_IN} by {counted.identity.compiler}"
+    assert family.tier == f"calibrated on {BOARD}, gcc 8, an older TFLM; {by}"
     assert family.features_compiler == counted.identity.compiler
     assert family.coefficients["estimate"] == pytest.approx(2, rel=1e-4)
     assert family.bounds is None
