@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.app import Json, app, print_json
 from harness.cli.project import commands
-from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS
+from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, BadInputError
 
 
 @app.command()
@@ -63,9 +63,18 @@ def schema(
     project: Annotated[
         bool, typer.Option("--project", help="Of a project file (harness.toml), for editors.", show_default=False)
     ] = False,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Of what harness profile writes as JSON.", show_default=False)
+    ] = False,
 ) -> int:
-    """Print the JSON schema of a stored result, or of a project file."""
-    if project:
+    """Print the JSON schema of a stored result, of a project file, or of a profile."""
+    if project and profile:
+        raise BadInputError("--project and --profile are two schemas", "ask for one")
+    if profile:
+        from harness.elfprofile.result import schema as profile_schema
+
+        print_json(profile_schema())
+    elif project:
         from harness.project.keys import schema as project_schema
 
         print_json(project_schema(commands(ctx.find_root().command)))

@@ -8,7 +8,15 @@ from harness.errors import BadInputError
 from harness.records import Machine, Platform, Record, Region
 
 # Values of Tag_CPU_arch (Arm IHI 0045, "Addenda to, and Errata in, the ABI for the Arm Architecture").
-_ARCHITECTURES = {10: "v7-M", 11: "v6-M", 12: "v6S-M", 13: "v7E-M", 16: "v8-M.base", 17: "v8-M.main", 21: "v8.1-M.main"}
+_ARCHITECTURES = {
+    10: "ARMv7-M",
+    11: "ARMv6-M",
+    12: "ARMv6S-M",
+    13: "ARMv7E-M",
+    16: "ARMv8-M.base",
+    17: "ARMv8-M.main",
+    21: "ARMv8.1-M.main",
+}
 _V6, _V7 = (11, 12), (10, 11, 12)
 _EXECUTES = {
     "ARMv6-M": _V6,
@@ -71,7 +79,7 @@ def memories_of(machine: Machine, emulator: str = "qemu") -> tuple[Region, ...]:
 
 
 def built_for(image: Image) -> str | None:
-    """What a firmware's build attributes say it is for: "Cortex-M4 (v7E-M)"; None without attributes."""
+    """What a firmware's build attributes say it is for: "Cortex-M4 (ARMv7E-M)"; None without attributes."""
     architecture = image.attributes.get("TAG_CPU_ARCH")
     if not isinstance(architecture, int):
         return None

@@ -16,7 +16,7 @@ from harness.records import Record
 
 _DEMANGLERS = ("arm-none-eabi-c++filt", "c++filt")
 _AT_ONCE = 500
-_MOST_CANDIDATES = 8
+_MOST_CANDIDATES = 4
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]+")
 
 # CMSIS-NN, all versions: what its functions begin with; CMSIS-DSP's begin with arm_, too.
@@ -201,7 +201,10 @@ def _unique(found: Sequence[tuple[str, Named]]) -> Iterable[tuple[str, Named]]:
 
 
 def _ambiguous(text: str, found: Sequence[Named]) -> BadInputError:
-    listed = [f"{item.name} at {item.address:#010x}{f' ({item.file})' if item.file else ''}" for item in found]
+    listed = [
+        f"{without_arguments(item.name)} at {item.address:#010x}{f' ({item.file})' if item.file else ''}"
+        for item in found
+    ]
     more = f", and {len(listed) - _MOST_CANDIDATES} more" if len(listed) > _MOST_CANDIDATES else ""
     return BadInputError(
         f"{text!r} may be any of {len(found)} functions: {'; '.join(listed[:_MOST_CANDIDATES])}{more}",

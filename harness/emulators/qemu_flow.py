@@ -71,6 +71,10 @@ def run(job: FlowJob) -> FlowRun:
     try:
         flow = flows.read(out)
     except EmulationError:
+        if watch.reason == "time limit":
+            raise EmulationError(
+                f"QEMU did not come to count anything within {job.time_limit_s:g} s", "a longer --timeout"
+            ) from None
         if finished.returncode != 0:
             raise qemu.death(finished, machine, printed) from None
         raise

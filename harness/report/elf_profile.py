@@ -34,6 +34,8 @@ def profile(shown: ElfProfile, target: Console, top: int) -> RenderableType:
             left = sum(item.exclusive for item in rest)
             parts.append(Text(f"and {len(rest)} more functions with {left:,} instructions of their own (--top)", "dim"))
     parts += [Text(), *_printed("UART", shown.uart), *_printed("semihosting", shown.console)]
+    if shown.total.classes is not None:
+        parts.append(Text(f"instruction mix of the whole: {mix(shown.total.classes)}", "dim"))
     parts += [Text(f"note: {note}", "yellow" if _is_doubt(note) else "dim") for note in shown.notes]
     return Group(*parts, _last(shown))
 
@@ -158,6 +160,4 @@ def _last(shown: ElfProfile) -> Text:
     text.append(f"  {total.instructions:,} instructions; {_ENDS[shown.ended.by]}")
     if total.exceptions:
         text.append(f"; {total.interrupts:,} of them in {total.exceptions:,} exceptions")
-    if total.classes is not None:
-        text.append(f"\n{mix(total.classes)}", style="dim")
     return text

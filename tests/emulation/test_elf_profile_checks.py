@@ -66,9 +66,9 @@ def test_file_that_is_not_there_or_cut_off(elf: Path, tmp_path: Path) -> None:
 
 
 def test_cores(elf: Path, tmp_path: Path) -> None:
-    assert "built for v7E-M; mps2-an385 is a cortex-m3 (ARMv7-M)" in refusal(elf, "mps2-an385")
+    assert "built for ARMv7E-M; mps2-an385 is a cortex-m3 (ARMv7-M)" in refusal(elf, "mps2-an385")
     newer = elf_maker.build(tmp_path, LOOP, cpu="cortex-m33")
-    assert "built for v8-M.main; mps2-an386 is a cortex-m4 (ARMv7E-M)" in refusal(newer)
+    assert "built for ARMv8-M.main; mps2-an386 is a cortex-m4 (ARMv7E-M)" in refusal(newer)
     older = elf_maker.build(tmp_path, LOOP, cpu="cortex-m0", name="older")
     assert measure.check(Request(path=older, platform="mps2-an386")).machine.name == "mps2-an386"
 
