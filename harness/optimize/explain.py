@@ -301,8 +301,16 @@ def _result(evaluator: Evaluator, record: TrialRecord, place: int, command: tupl
     if failures:
         raise next(iter(failures.values()))
     path, _ = files[record.candidate.network]
-    again = pipeline.run(path, measurement.board, kernels=record.candidate.kernels,
-                         optimisation=record.candidate.optimisation, command=command)  # fmt: skip
+    calibrations = {item.platform: item for item in evaluator.scenario.calibrations}
+    again = pipeline.run(
+        path,
+        measurement.board,
+        kernels=record.candidate.kernels,
+        optimisation=record.candidate.optimisation,
+        cycles=True,
+        calibration=calibrations.get(measurement.board),
+        command=command,
+    )
     then = measurement.row.measured.instructions
     if again.counts.total != then:
         raise HarnessError(

@@ -139,7 +139,6 @@ def improve(
     """
     judge.check(scenario)
     content = read(path)
-    versions.suffix(content)
     start = start or Start()
     with Bench(scenario, jobs or usable_cores(), memo_folder, progress, command) as bench:
         state = _first(bench, path, content, start)
@@ -178,16 +177,21 @@ def default_folder(path: Path, scenario: Scenario) -> Path:
 
 
 def read(path: Path) -> bytes:
-    """The file of a network.
+    """The file of a Keras network.
 
     Raises:
-        BadInputError: it cannot be read.
+        BadInputError: it cannot be read, or is none.
     """
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise BadInputError(f"{path}: cannot be read: {error.strerror}",
                             "harness optimize improve model.keras --scenario FILE.toml") from error  # fmt: skip
+    try:
+        versions.suffix(content)
+    except BadInputError as error:
+        raise BadInputError(f"{path}: {error.message}", error.hint) from error
+    return content
 
 
 def _first(bench: Bench, path: Path, content: bytes, start: Start) -> _State:

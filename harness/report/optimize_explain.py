@@ -126,7 +126,9 @@ def number(metric: str, found: Bounded | None) -> str:
     if found is None:
         return "-"
     unit = METRICS[metric].unit
-    text = f"{found.value:,.0f}" if found.model is None else f"~{found.value:.3g}"
+    whole = found.model is None or found.value >= 1000
+    text = f"{found.value:,.0f}" if whole else f"{found.value:.3g}"
+    text = text if found.model is None else f"~{text}"
     return f"{text} {unit}".strip()
 
 
@@ -138,7 +140,7 @@ def _pair(pair: Pair) -> list[RenderableType]:
     ]
     columns = [Column("layer", least=20), Column(pair.before, right=True), Column(pair.after, right=True),
                Column("change", right=True), Column("%", right=True, spare=1), Column("shape", spare=2)]  # fmt: skip
-    rows = [_layer(pair, item) for item in shown.layers]
+    rows = [_layer(pair, item) for item in sorted(shown.layers, key=_place)]
     rows.append(_part(pair, "around the layers", shown.overhead))
     total = Part(name="total", before=sum(item.before or 0 for item in shown.layers) + shown.overhead.before,
                  after=sum(item.after or 0 for item in shown.layers) + shown.overhead.after, change=0)  # fmt: skip
@@ -150,6 +152,12 @@ def _pair(pair: Pair) -> list[RenderableType]:
         moved = [f"{words.short(part.name)} {part.change:+,}" for part in shown.functions[:_MOST_FUNCTIONS]]
         found.append(Text(printable(f"functions that moved most: {', '.join(moved)}"), _DIM))
     return found
+
+
+def _place(item: LayerPart) -> tuple[int, int]:
+    """In the order of the network."""
+    index = item.index_before if item.index_after is None else item.index_after
+    return index or 0, item.index_after is None
 
 
 def _layer(pair: Pair, item: LayerPart) -> Row:
