@@ -15,6 +15,7 @@ from harness.reproduce.measured import LONGEST_INPUT
 FOLDER = Path(__file__).parent / "public"
 FEATURES = FOLDER / "features.csv"  # of builds that are nearest to the boards'
 USUAL_FEATURES = FOLDER / "features_usual.csv"  # of this project's usual build
+UNSEEN_FEATURES = FOLDER / "features_unseen.csv"  # as the first, of widths of sweeps that nothing is fitted to
 
 HEIM = "Heim, Biri, Qu, Thiele 2021, github.com/lheim/TFLM-Evaluation"
 MLPERF = "MLPerf Tiny v0.5, github.com/mlcommons/tiny_results_v0.5"

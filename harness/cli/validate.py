@@ -34,7 +34,7 @@ def validate(
         ),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="With --emulate: every public network, four times as many.")
+        bool, typer.Option("--all", help="With --emulate: every public network, five times as many.")
     ] = False,
     models: Annotated[
         Path | None,
@@ -65,8 +65,14 @@ def validate(
     if emulate is not None:
         _emulate(emulate, platform, everything, models)
     known: list[Row] = inputs.features_of([emulate or features or public_tables.FEATURES])
-    usual = inputs.features_of([public_tables.USUAL_FEATURES]) if emulate is None and features is None else []
-    found = whole.validate(known, usual, platform)
+    usual: list[Row] = []
+    if emulate is None and features is None:
+        usual, unseen = (
+            inputs.features_of([path]) for path in (public_tables.USUAL_FEATURES, public_tables.UNSEEN_FEATURES)
+        )
+    else:
+        known, unseen = _parted(known)
+    found = whole.validate(known, usual, platform, unseen)
     made = None if platform is not None else page.write(found, output or page.folder())
     if as_json:
         write_json(whole.to_json(found))
@@ -82,19 +88,41 @@ def validate(
     return EXIT_PASS
 
 
+def _key(row: Row) -> tuple[str, str, str, str, bool]:
+    """That of ``standin.key``."""
+    return Path(row.model).stem, row.platform, row.kernels, row.optimisation, bool(row.fpu)
+
+
+def _fitted() -> set[tuple[str, str, str, str, bool]]:
+    """The networks' builds that fits are made to: those of the features that are shipped for it."""
+    from harness.calibrate import public_tables
+    from harness.cost.features import read_csv
+
+    return {_key(row) for row in read_csv(public_tables.FEATURES)}
+
+
+def _parted(rows: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows that fits are made to, and those of further widths."""
+    keys = _fitted()
+    fitted, unseen = [row for row in rows if _key(row) in keys], [row for row in rows if _key(row) not in keys]
+    if not fitted:
+        raise BadInputError(
+            "there is nothing that fits are made to in these features",
+            "give those of the networks in harness/calibrate/public/features.csv, too",
+        )
+    return fitted, unseen
+
+
 def _emulate(path: Path, platform: str | None, everything: bool, models: Path | None) -> None:
     from harness.calibrate import public_tables, standin
     from harness.cli.calibrate import say
-    from harness.cost.features import read_csv, to_csv
+    from harness.cost.features import to_csv
     from harness.report.progress import Steps
 
     wanted = standin.wanted(public_tables.load(platform))
     if not everything:
-        shipped = {
-            (Path(row.model).stem, row.platform, row.kernels, row.optimisation, bool(row.fpu))
-            for row in read_csv(public_tables.FEATURES)
-        }
-        wanted = [row for row in wanted if standin.key(row) in shipped]
+        fitted = _fitted()
+        wanted = [row for row in wanted if standin.key(row) in fitted]
     with Steps() as steps:
         paths = standin.files(wanted, models, steps)
     found = standin.emulate_all(wanted, paths, say)

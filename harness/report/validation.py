@@ -33,6 +33,9 @@ def lines(whole: Whole, layers: bool) -> tuple[RenderableType, ...]:
             "dim",
         )
     )
+    if found.unseen:
+        shown += [Text(), _unseen(found.unseen)]
+        shown.append(Text("calibration: as it is stored, fitted to other widths of the sweep", "dim"))
     if whole.builds:
         shown += [Text(), _builds(whole.builds)]
         shown.append(
@@ -45,7 +48,7 @@ def lines(whole: Whole, layers: bool) -> tuple[RenderableType, ...]:
     if whole.energies:
         shown += [Text(), *_energies(whole.energies, layers)]
     if found.missing:
-        shown.append(Text(f"{len(found.missing)} public rows were not emulated, and are not compared", "yellow"))
+        shown.append(Text(f"{len(found.missing)} public rows have no features here, and are not compared", "yellow"))
     return tuple(shown)
 
 
@@ -132,6 +135,32 @@ def _summary(found: Validation) -> FittingTable:
             }
         )
         for line in summary.lines(found.networks)
+    ]
+    return FittingTable(columns, rows)
+
+
+def _unseen(found: tuple[Network, ...]) -> FittingTable:
+    columns = [
+        Column("further widths"), Column("kernels"), Column("networks", right=True, spare=1),
+        Column("uncalibrated", right=True), Column("held", right=True), Column("calibration", right=True),
+        Column("held ", right=True), Column("architecture left out", right=True, spare=3),
+        Column("held  ", right=True, spare=2),
+    ]  # fmt: skip
+    rows = [
+        Row(
+            {
+                "further widths": kind.architecture or f"all, {kind.platform}",
+                "kernels": kind.kernels,
+                "networks": str(kind.networks),
+                "uncalibrated": page.mean_worst(kind.uncalibrated),
+                "held": page.share(kind.uncalibrated_held),
+                "calibration": page.mean_worst(kind.stored),
+                "held ": page.share(kind.stored_held),
+                "architecture left out": page.mean_worst(kind.without_architecture),
+                "held  ": page.share(kind.calibrated_held),
+            }
+        )
+        for kind in summary.kinds(found)
     ]
     return FittingTable(columns, rows)
 

@@ -46,7 +46,7 @@ _LEFT_OUT = """\
 Rows that took no part in fits are estimated all the same, and [rows.csv](rows.csv) says why: SOFTMAX, whose work
 depends on weights that are not known; float32 with CMSIS-NN, which has no kernels for it and so no calibration
 (the summary leaves these out, they would be counted twice); layers that the board's CMSIS-NN cut short; layers
-that took no measurable time; whole inferences whose layers are fitted."""
+that took no measurable time; whole inferences whose layers are fitted; widths that are kept to test calibrations."""
 
 
 def folder() -> Path:
@@ -86,6 +86,7 @@ def markdown(found: Whole) -> str:
         "## Errors by board and kernels",
         _summary(times),
         f"![Errors of each network]({PICTURE})",
+        *_unseen(times.unseen),
         "## Goals",
         _goals(times, found.energies),
         "## What is compared",
@@ -101,8 +102,8 @@ def markdown(found: Whole) -> str:
 
 def _made(found: Validation) -> str:
     return (
-        f"Model {found.cost_model}; emulated builds: {', '.join(found.compilers)}. {len(found.rows)} measured rows of"
-        f" {len(found.networks)} builds of networks. Every row is in [{ROWS}]({ROWS})."
+        f"Model {found.cost_model}; emulated builds: {', '.join(found.compilers)}. {len(found.rows):,} measured rows of"
+        f" {len(found.networks) + len(found.unseen)} builds of networks. Every row is in [{ROWS}]({ROWS})."
     )
 
 
@@ -186,9 +187,51 @@ def _missing(found: Validation) -> str:
     networks = len({(row.network, row.build) for row in found.missing})
     kinds = sorted({row.architecture for row in found.missing})
     return (
-        f"**Not compared**: {len(found.missing)} rows of {networks} builds of networks ({', '.join(kinds)}), further"
-        " widths of the same sweeps, were not emulated. `harness validate --emulate FILE --all` does it."
+        f"**Not compared**: {len(found.missing)} rows of {networks} builds of networks ({', '.join(kinds)}) have no"
+        " features here. `harness validate --emulate FILE --all` makes those of all."
     )
+
+
+WORST = 5
+_UNSEEN = """\
+The calibrations of this project are fitted to a few widths of each sweep. The networks here are the other widths, in
+the same builds: no fit has seen one of them, and no interval was made from them. They are not in the tables above and
+below. *Calibration* is the one that `harness calibrate public` stores, with its own interval: it knows neighbours of
+these networks. *Architecture left out* knows no width of the sweep."""
+
+
+def _unseen(found: Sequence[Network]) -> Iterable[str]:
+    if not found:
+        return
+    yield "## Widths that no calibration has seen"
+    yield _UNSEEN
+    header = (
+        "board", "kernels", "sweep", "networks", "uncalibrated: mean / worst", "interval held",
+        "calibration: mean / worst", "interval held", "architecture left out: mean / worst", "interval held",
+    )  # fmt: skip
+    kinds = [
+        (
+            kind.platform, kind.kernels, kind.architecture or "all", str(kind.networks),
+            mean_worst(kind.uncalibrated), share(kind.uncalibrated_held), mean_worst(kind.stored),
+            share(kind.stored_held), mean_worst(kind.without_architecture), share(kind.calibrated_held),
+        )
+        for kind in summary.kinds(found)
+    ]  # fmt: skip
+    yield table(header, kinds)
+    yield f"The {WORST} of each kernel set that the calibration is furthest off; the rest is in [{ROWS}]({ROWS}):"
+    yield table(
+        ("board", "kernels", "network", "measured ms", "uncalibrated ms", "error", "calibration ms", "error",
+         "interval ms", "held", "architecture left out ms", "error"),
+        [_furthest(item) for item in summary.worst(found, WORST)],
+    )  # fmt: skip
+
+
+def _furthest(item: Network) -> tuple[str, ...]:
+    row = item.row
+    cells = [row.build.platform, row.build.kernels, row.network, number(row.measured)]
+    cells += [number(row.uncalibrated), percent(error(row.uncalibrated, row.measured))]
+    cells += [number(row.fitted), percent(error(row.fitted, row.measured)), *_interval(item.stored)]
+    return *cells, number(row.without_architecture), percent(error(row.without_architecture, row.measured))
 
 
 _OTHER_BUILDS = """\

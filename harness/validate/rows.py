@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from harness import platforms
 from harness.calibrate import heldout, match, public_tables
 from harness.calibrate.fit import Fitted, fit_chosen
@@ -16,6 +18,7 @@ from harness.cost.features import Row
 from harness.records import Record
 
 FITTED = "fitted"
+UNSEEN = "a width that no calibration has seen"
 
 
 class Interval(Record, frozen=True):
@@ -33,7 +36,8 @@ class Validated(Record, frozen=True):
 
     ``uncalibrated`` is the cost model's; ``fitted`` by the calibration of its build family; ``without_network`` and
     ``without_architecture`` by calibrations that have not seen it. None: there is no such prediction. ``used`` is
-    "fitted", or why it took no part in the fit; of float32 in a build with CMSIS-NN, that fit predicts nothing.
+    "fitted", or why it took no part in the fit; of float32 in a build with CMSIS-NN, that fit predicts nothing. Of what
+    no fit has seen, ``fitted`` and ``without_network`` are the same.
     """
 
     build: Build
@@ -57,21 +61,27 @@ class Network(Record, frozen=True):
     """A network of a build family, and its intervals.
 
     That of a calibration rests on errors of other architectures or of other networks, as ``calibrated_by`` says, and is
-    one around the prediction without that.
+    one around the prediction without that. ``stored`` is that of the calibration as it is, around ``fitted``, of a
+    network that it has not seen; of others it would prove nothing, and is None.
     """
 
     row: Validated
     uncalibrated: Interval | None
     calibrated: Interval | None
+    stored: Interval | None
     calibrated_by: str
     calibrated_basis: str
 
 
 class Validation(Record, frozen=True):
-    """Everything: public rows in the tables' order, networks by build family, and the rows that have no features."""
+    """Everything: public rows and networks by build family, and the rows that have no features.
+
+    ``unseen`` are the networks of whose sweeps other widths were fitted. In ``rows`` they come last in their family.
+    """
 
     rows: tuple[Validated, ...]
     networks: tuple[Network, ...]
+    unseen: tuple[Network, ...]
     missing: tuple[Measurement, ...]
     cost_model: str
     compilers: tuple[str, ...]
@@ -82,27 +92,41 @@ def error(predicted: float | None, measured: float) -> float | None:
     return None if predicted is None or measured == 0 else predicted / measured - 1
 
 
-def validate(features: Sequence[Row], platform: str | None = None) -> Validation:
+def validate(features: Sequence[Row], platform: str | None = None, unseen: Sequence[Row] = ()) -> Validation:
     """Compare all public rows, or those of one board, with their features.
+
+    Args:
+        features: of the networks that fits are made to.
+        platform: a board, None for all.
+        unseen: of further networks, which fits are only applied to.
 
     Raises:
         BadInputError: the features are of other networks than the rows.
     """
     found, missing = match.pairs(public_tables.load(platform), features)
+    further, missing = match.pairs(missing, unseen)
+    found += [_unseen(pair) for pair in further]
     rows: list[Validated] = []
     networks: list[Network] = []
     for build, pairs in match.families(found).items():
         predicted = _family(build, pairs)
         rows += predicted
-        networks += _networks(build, predicted, pairs)
+        networks += _networks(predicted, pairs)
     used = [row for pair in found for row in pair.rows]
     return Validation(
         rows=tuple(rows),
-        networks=tuple(networks),
+        networks=tuple(item for item in networks if item.row.used != UNSEEN),
+        unseen=tuple(item for item in networks if item.row.used == UNSEEN),
         missing=tuple(missing),
         cost_model=", ".join(sorted({row.cost_model for row in used})),
         compilers=tuple(sorted({row.compiler for row in used})),
     )
+
+
+def _unseen(pair: Pair) -> Pair:
+    """The pair, kept out of fits."""
+    reason = pair.measurement.unfit or UNSEEN
+    return msgspec.structs.replace(pair, measurement=msgspec.structs.replace(pair.measurement, unfit=reason))
 
 
 def _family(build: Build, pairs: Sequence[Pair]) -> list[Validated]:
@@ -110,8 +134,7 @@ def _family(build: Build, pairs: Sequence[Pair]) -> list[Validated]:
     fitted = fit_chosen(samples) if samples else None
     without = {
         field: {
-            name: fit_chosen(rest) if (rest := [item for item in samples if getattr(item, field) != name]) else None
-            for name in {getattr(pair.sample, field) for pair in pairs}
+            name: _without(samples, field, name, fitted) for name in {getattr(pair.sample, field) for pair in pairs}
         }
         for field in ("network", "architecture")
     }
@@ -145,13 +168,22 @@ def _family(build: Build, pairs: Sequence[Pair]) -> list[Validated]:
     ]
 
 
+def _without(samples: Sequence[Sample], field: str, name: str, fitted: Fitted | None) -> Fitted | None:
+    """The fit that has not seen ``name``; ``fitted`` is that to all samples. None: nothing is left."""
+    rest = [item for item in samples if getattr(item, field) != name]
+    if len(rest) == len(samples):
+        return fitted
+    return fit_chosen(rest) if rest else None
+
+
 def _fitted(pairs: Sequence[Pair]) -> list[Sample]:
     return [pair.sample for pair in pairs if not pair.measurement.unfit]
 
 
-def _networks(build: Build, rows: Sequence[Validated], pairs: Sequence[Pair]) -> list[Network]:
+def _networks(rows: Sequence[Validated], pairs: Sequence[Pair]) -> list[Network]:
     held = heldout.left_out(_fitted(pairs))
     by = heldout.basis(held)
+    of_all = heldout.interval(held, by)
     found = []
     for name in dict.fromkeys(row.network for row in rows):
         whole = _whole([row for row in rows if row.network == name])
@@ -164,6 +196,7 @@ def _networks(build: Build, rows: Sequence[Validated], pairs: Sequence[Pair]) ->
                 row=whole,
                 uncalibrated=_interval(whole.measured, whole.uncalibrated, _evidence(whole)),
                 calibrated=_interval(whole.measured, predicted, bounds),
+                stored=_interval(whole.measured, whole.fitted, of_all) if whole.used == UNSEEN else None,
                 calibrated_by=by,
                 calibrated_basis="" if bounds is None else bounds.method,
             )
@@ -186,8 +219,8 @@ def _item(name: str, whole: Validated, held: Sequence[HeldOut]) -> HeldOut:
 
 
 def _whole(rows: Sequence[Validated]) -> Validated | None:
-    """A network's sum of layers that were fitted; where none were, its whole inference; None: neither is there."""
-    layers = [row for row in rows if row.used == FITTED]
+    """A network's sum of layers that were fitted, or would be; its whole inference; None: neither is there."""
+    layers = [row for row in rows if row.used in (FITTED, UNSEEN)]
     if not layers:
         layers = [row for row in rows if row.index is None]
     if not layers:

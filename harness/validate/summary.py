@@ -36,6 +36,59 @@ class Line(Record, frozen=True):
     calibrated_held: Share
 
 
+class Kind(Record, frozen=True):
+    """Networks that no calibration has seen, of one architecture, or of all: by the model, and by calibrations.
+
+    ``stored`` is of calibrations as they are, which know other widths of the sweep.
+    """
+
+    platform: str
+    kernels: str
+    architecture: str | None
+    networks: int
+    uncalibrated: Summary | None
+    uncalibrated_held: Share
+    stored: Summary | None
+    stored_held: Share
+    without_architecture: Summary | None
+    calibrated_held: Share
+
+
+def kinds(unseen: Sequence[Network]) -> tuple[Kind, ...]:
+    """By board and kernel set: of each architecture, then of all together."""
+    found: list[Kind] = []
+    for platform, kernels in sorted({(item.row.build.platform, item.row.build.kernels) for item in unseen}):
+        own = [item for item in unseen if (item.row.build.platform, item.row.build.kernels) == (platform, kernels)]
+        for name in sorted({item.row.architecture for item in own}):
+            found.append(_kind(platform, kernels, name, [item for item in own if item.row.architecture == name]))
+        found.append(_kind(platform, kernels, None, own))
+    return tuple(found)
+
+
+def _kind(platform: str, kernels: str, architecture: str | None, networks: Sequence[Network]) -> Kind:
+    return Kind(
+        platform=platform,
+        kernels=kernels,
+        architecture=architecture,
+        networks=len(networks),
+        uncalibrated=_errors(networks, lambda item: item.row.uncalibrated),
+        uncalibrated_held=shares([item.uncalibrated for item in networks]),
+        stored=_errors(networks, lambda item: item.row.fitted),
+        stored_held=shares([item.stored for item in networks]),
+        without_architecture=_errors(networks, lambda item: item.row.without_architecture),
+        calibrated_held=shares([item.calibrated for item in networks]),
+    )
+
+
+def worst(unseen: Sequence[Network], count: int) -> tuple[Network, ...]:
+    """Those that stored calibrations are furthest off: ``count`` of each board and kernel set."""
+    groups: dict[tuple[str, str], list[Network]] = {}
+    for item in sorted(unseen, key=lambda item: -abs(error(item.row.fitted, item.row.measured) or 0.0)):
+        if item.row.fitted is not None:
+            groups.setdefault((item.row.build.platform, item.row.build.kernels), []).append(item)
+    return tuple(item for key in sorted(groups) for item in groups[key][:count])
+
+
 def counted(networks: Sequence[Network]) -> list[Network]:
     """The networks without those that a kernel set has no kernels for: they would be counted twice."""
     return [item for item in networks if item.row.used != public_tables.REFERENCE_CODE]
@@ -52,20 +105,21 @@ def lines(networks: Sequence[Network]) -> tuple[Line, ...]:
 
 
 def _line(platform: str, core: str, kernels: str, networks: Sequence[Network]) -> Line:
-    def errors(of: Callable[[Network], float | None]) -> Summary | None:
-        return summary([error(of(item), item.row.measured) for item in networks])
-
     return Line(
         platform=platform,
         core=core,
         kernels=kernels,
         networks=len(networks),
-        uncalibrated=errors(lambda item: item.row.uncalibrated),
+        uncalibrated=_errors(networks, lambda item: item.row.uncalibrated),
         uncalibrated_held=shares([item.uncalibrated for item in networks]),
-        without_network=errors(lambda item: item.row.without_network),
-        without_architecture=errors(lambda item: item.row.without_architecture),
+        without_network=_errors(networks, lambda item: item.row.without_network),
+        without_architecture=_errors(networks, lambda item: item.row.without_architecture),
         calibrated_held=shares([item.calibrated for item in networks]),
     )
+
+
+def _errors(networks: Sequence[Network], of: Callable[[Network], float | None]) -> Summary | None:
+    return summary([error(of(item), item.row.measured) for item in networks])
 
 
 def shares(intervals: Sequence[Interval | None]) -> Share:

@@ -22,18 +22,21 @@ class Whole(Record, frozen=True):
     builds: tuple[Builds, ...]
 
 
-def validate(features: Sequence[Row], usual: Sequence[Row], platform: str | None = None) -> Whole:
+def validate(
+    features: Sequence[Row], usual: Sequence[Row], platform: str | None = None, unseen: Sequence[Row] = ()
+) -> Whole:
     """Compare all public rows, or those of one board.
 
     Args:
         features: of the builds that estimates are made of.
         usual: of others, this project's usual ones; empty: they are not set beside the first.
         platform: a board, None for all.
+        unseen: of further networks in the first builds, which nothing is fitted to.
 
     Raises:
         BadInputError: the features are of other networks than the rows.
     """
-    times = rows.validate(features, platform)
+    times = rows.validate(features, platform, unseen)
     beside = builds.compare(times, rows.validate(usual, platform), features, usual) if usual else ()
     return Whole(times=times, energies=energy.energies(times), builds=beside)
 
