@@ -46,7 +46,8 @@ _LEFT_OUT = """\
 Rows that took no part in fits are estimated all the same, and [rows.csv](rows.csv) says why: SOFTMAX, whose work
 depends on weights that are not known; float32 with CMSIS-NN, which has no kernels for it and so no calibration
 (the summary leaves these out, they would be counted twice); layers that the board's CMSIS-NN cut short; layers
-that took no measurable time; whole inferences whose layers are fitted; widths that are kept to test calibrations."""
+that took no measurable time; two networks with the times of another one, which must have run instead; whole
+inferences whose layers are fitted; widths that are kept to test calibrations."""
 
 
 def folder() -> Path:
@@ -101,9 +102,10 @@ def markdown(found: Whole) -> str:
 
 
 def _made(found: Validation) -> str:
+    builds = len({(row.build, row.network) for row in found.rows})
     return (
         f"Model {found.cost_model}; emulated builds: {', '.join(found.compilers)}. {len(found.rows):,} measured rows of"
-        f" {len(found.networks) + len(found.unseen)} builds of networks. Every row is in [{ROWS}]({ROWS})."
+        f" {builds} builds of networks. Every row is in [{ROWS}]({ROWS})."
     )
 
 

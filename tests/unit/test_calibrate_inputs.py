@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -323,6 +324,30 @@ def test_public_tables_are_read_as_they_are() -> None:
     assert all(row.cycles > 0 for row in rows if not row.unfit)
 
 
+def test_a_network_that_ran_instead_of_another_is_told_by_its_times() -> None:
+    times: dict[tuple[str, str], dict[str, dict[int | None, float]]] = {}
+    repeated = set()
+    for row in public_tables.load("stm32l496zg"):
+        if row.network.startswith("heim-"):
+            family = times.setdefault((row.architecture, row.build.kernels), {})
+            family.setdefault(row.network, {})[row.index] = row.cycles / 80
+            if row.unfit == public_tables.REPEATED:
+                repeated.add((row.network, row.build.kernels))
+    found = set()
+    for (_, kernels), networks in times.items():
+        for one, other in itertools.combinations(networks, 2):
+            if all(abs(networks[one][index] - networks[other][index]) < 1 for index in networks[one]):
+                found.add(frozenset((one, other)) | {kernels})
+    assert found == {
+        frozenset(("heim-conv-stack:filters=4,kernel=4 int8", "heim-conv-stack:filters=4,kernel=5 int8", "cmsis-nn")),
+        frozenset(("heim-dense:units=464 int8", "heim-dense:units=465 int8", "reference")),
+    }
+    assert repeated == {
+        ("heim-conv-stack:filters=4,kernel=5 int8", "cmsis-nn"),
+        ("heim-dense:units=465 int8", "reference"),
+    }
+
+
 def test_a_layer_of_no_measurable_length_has_no_relative_error() -> None:
     given = inputs.gather(["public"], "stm32f767zi")
     zero = [pair for pair in given.pairs if pair.measurement.unfit == public_tables.TOO_SHORT]
@@ -333,7 +358,7 @@ def test_a_layer_of_no_measurable_length_has_no_relative_error() -> None:
 
 
 def test_public_features_are_of_public_rows() -> None:
-    rows = read_csv(public_tables.FEATURES)
+    rows = [row for path in (public_tables.FEATURES, public_tables.UNSEEN_FEATURES) for row in read_csv(path)]
     assert {row.cost_model for row in rows} == {estimate.MODEL}
     models = {f"{row.model}.tflite" for row in public_tables.load()}
     assert {row.model for row in rows} <= models
