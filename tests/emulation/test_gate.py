@@ -153,7 +153,7 @@ def test_a_missing_metric(repository: Repository) -> None:
     code, line = repository.gate()
     assert code == 3
     assert line.startswith("INCOMPLETE  no estimate of latency in the result (cycles = true in [[runs]], or ")
-    assert line.endswith(" makes one): latency of 2 runs missing")
+    assert line.endswith(" makes one): estimated latency of 2 runs missing")
 
 
 def test_estimated_latency_and_energy(repository: Repository) -> None:
@@ -168,7 +168,7 @@ def test_estimated_latency_and_energy(repository: Repository) -> None:
     assert code == 3
     assert line == (
         "INCOMPLETE  no estimate of latency in the baseline (harness baseline update makes it anew): "
-        "latency of 2 runs missing (and 1 more like this)"
+        "estimated latency of 2 runs missing (and 1 more like this)"
     )
     for item in store.stored():
         if item.result is not None and item.result.estimate is not None:
@@ -192,7 +192,7 @@ def test_estimated_latency_and_energy(repository: Repository) -> None:
     code, line = repository.gate()
     assert code == 3
     assert line.startswith("INCOMPLETE  another cost model than the baseline's: first-principles/2, uncalibrated, ")
-    assert "latency, energy of small.tflite on" in line
+    assert "estimated latency, estimated energy of small.tflite on" in line
 
 
 def test_a_changed_compiler(repository: Repository) -> None:

@@ -16,7 +16,7 @@ from harness.cli import project as projects
 from harness.errors import BadInputError
 from harness.project import file
 from harness.project.find import Place
-from tests.conftest import DIGITS
+from tests.conftest import DIGITS, needs_terminals
 from tests.unit.result_maker import result as made_up
 
 PROJECT = """
@@ -205,6 +205,7 @@ def test_defaults_that_say_nothing_are_left_out(harness: Any, folder: Path, monk
     assert "no stored run 'nothing'" in outcome.err  # and not: a stored run has its kernels
 
 
+@needs_terminals
 def test_a_network_by_its_name_is_served(harness: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def start(model: Path, platform: str, **options: object) -> None:
         raise BadInputError(f"asked for {model} on {platform}")
