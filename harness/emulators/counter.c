@@ -49,6 +49,10 @@
 #include "flash_lines.h"
 #include "qemu_plugin.h"
 
+#define PLUGIN "counter"
+#define WRITING "writing the counts"
+#include "sections.h"
+
 EXPORT int qemu_plugin_version = PLUGIN_API;
 
 /* ---- counters: numbered, never moved, in chunks ------------------------------------------------------------------ */
@@ -65,17 +69,6 @@ typedef struct {
   chunk_t chunks[MAX_CHUNKS];
   size_t used;
 } counters_t;
-
-static void die(const char *what) {
-  fprintf(stderr, "counter: %s: %s\n", what, strerror(errno));
-  _exit(1);
-}
-
-static void *grown(void *old, size_t bytes) {
-  void *memory = realloc(old, bytes);
-  if (!memory) die("memory");
-  return memory;
-}
 
 static size_t new_counter(counters_t *counters) {
   if (counters->used % CHUNK == 0) {
@@ -201,29 +194,7 @@ enum {
 };
 enum { ENDED_AT_ADDRESS = 1, ENDED_BY_EXIT = 2 };
 
-static FILE *file;
 static bool live;
-static uint64_t *words;
-static size_t words_used, words_capacity;
-
-static void put(uint64_t word) {
-  if (words_used == words_capacity) {
-    words_capacity = words_capacity ? words_capacity * 2 : 8192;
-    words = grown(words, words_capacity * sizeof *words);
-  }
-  words[words_used++] = word;
-}
-
-static void begin_section(uint64_t kind) {
-  words_used = 0;
-  put(kind);
-  put(0);
-}
-
-static void end_section(void) {
-  words[1] = words_used - 2;
-  if (fwrite(words, sizeof *words, words_used, file) != words_used) die("writing the counts");
-}
 
 static uint64_t segment_start; /* address of the mark that began the segment; 0: reset */
 
@@ -292,7 +263,7 @@ static void finish(uint64_t reason) {
   begin_section(SECTION_END);
   put(reason);
   end_section();
-  if (fclose(file)) die("writing the counts");
+  if (fclose(file)) die(WRITING);
   file = NULL;
 }
 
@@ -305,7 +276,7 @@ static volatile bool code_translated;
 static void at_mark(unsigned vcpu, void *user) {
   (void)vcpu;
   if (file) write_segment();
-  if (file && live && fflush(file)) die("writing the counts");
+  if (file && live && fflush(file)) die(WRITING);
   segment_start = mark_address;
   *value(&entries, (size_t)(uintptr_t)user) += 1;
 }
@@ -429,16 +400,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     fprintf(stderr, "counter: the lines of the flash do not fit each other\n");
     return 1;
   }
-  file = fopen(out, "wb");
-  if (!file) {
-    fprintf(stderr, "counter: %s: %s\n", out, strerror(errno));
-    return 1;
-  }
-  static const char magic[8] = "TFLMCNT";
-  static const uint64_t format = 1;
-  if (fwrite(magic, sizeof magic, 1, file) != 1 || fwrite(&format, sizeof format, 1, file) != 1) {
-    die("writing the counts");
-  }
+  if (!open_file(out, "TFLMCNT")) return 1;
   if (live) start_watching();
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_atexit_cb(id, at_exit, NULL);

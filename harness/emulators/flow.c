@@ -29,24 +29,15 @@
 
 #include "qemu_plugin.h"
 
+#define PLUGIN "flow"
+#define WRITING "writing the profile"
+#include "sections.h"
+
 EXPORT int qemu_plugin_version = PLUGIN_API;
 
 /* Its arguments differ: up to QEMU 9.0 (API 2) it returns a pointer, later it copies into a buffer. */
 void qemu_plugin_insn_data(void);
 bool qemu_plugin_mem_is_store(uint32_t);
-
-static void die(const char *what) {
-  fprintf(stderr, "flow: %s: %s\n", what, strerror(errno));
-  _exit(1);
-}
-
-static void *grown(void *old, size_t bytes) {
-  void *memory = realloc(old, bytes);
-  if (!memory) die("memory");
-  return memory;
-}
-
-static FILE *file; /* what is written; NULL: the run has ended */
 
 #include "flow_ends.h"
 #include "flow_tree.h"
@@ -69,31 +60,10 @@ enum {
 };
 enum { ENDED_AT_STOP = 1, ENDED_BY_EXIT = 2, ENDED_AT_LIMIT = 3, ENDED_AT_SEMIHOSTING = 4 };
 
-static uint64_t *words;
-static size_t words_used, words_capacity;
 static part_t **parts;
 static uint16_t *parts_code;  /* of all parts */
 static size_t *parts_code_at; /* where that of a part begins; one more at the end */
 static size_t parts_used, parts_code_used, parts_code_capacity;
-
-static void put(uint64_t word) {
-  if (words_used == words_capacity) {
-    words_capacity = words_capacity ? words_capacity * 2 : 8192;
-    words = grown(words, words_capacity * sizeof *words);
-  }
-  words[words_used++] = word;
-}
-
-static void begin_section(uint64_t kind) {
-  words_used = 0;
-  put(kind);
-  put(0);
-}
-
-static void end_section(void) {
-  words[1] = words_used - 2;
-  if (fwrite(words, sizeof *words, words_used, file) != words_used) die("writing the profile");
-}
 
 static void write_parts(void) {
   begin_section(SECTION_PARTS);
@@ -192,7 +162,7 @@ static void finish(uint64_t reason, uint64_t address) {
   put(reason);
   put(address);
   end_section();
-  if (fclose(file)) die("writing the profile");
+  if (fclose(file)) die(WRITING);
   file = NULL;
 }
 
@@ -379,16 +349,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     fprintf(stderr, "flow: %s: %s\n", from, strerror(errno));
     return 1;
   }
-  file = fopen(out, "wb");
-  if (!file) {
-    fprintf(stderr, "flow: %s: %s\n", out, strerror(errno));
-    return 1;
-  }
-  static const char magic[8] = "TFLMFLO";
-  static const uint64_t format = 1;
-  if (fwrite(magic, sizeof magic, 1, file) != 1 || fwrite(&format, sizeof format, 1, file) != 1) {
-    die("writing the profile");
-  }
+  if (!open_file(out, "TFLMFLO")) return 1;
   qemu_plugin_register_vcpu_tb_trans_cb(id, translated);
   qemu_plugin_register_atexit_cb(id, at_exit, NULL);
   return 0;

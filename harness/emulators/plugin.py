@@ -18,8 +18,8 @@ from harness.records import Record
 
 SOURCE = Path(__file__).with_name("counter.c")
 _INCLUDED = {
-    "counter": ("edges.h", "flash_lines.h", "qemu_plugin.h"),
-    "flow": ("flow_ends.h", "flow_stack.h", "flow_steps.h", "flow_tree.h", "qemu_plugin.h"),
+    "counter": ("edges.h", "flash_lines.h", "qemu_plugin.h", "sections.h"),
+    "flow": ("flow_ends.h", "flow_stack.h", "flow_steps.h", "flow_tree.h", "qemu_plugin.h", "sections.h"),
 }
 # 1: the interface up to QEMU 8.2; 2: from QEMU 9.0, whose functions used here are unchanged in 10.0 (API 4, which
 # accepts 2). A QEMU refuses what it does not speak when it loads the plugin.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * Part of counter.c: the few declarations of QEMU's plugin interface that it needs, since Debian ships no header.
+ * Part of counter.c and flow.c: the few declarations of QEMU's plugin interface that both need; Debian has no header.
  * PLUGIN_API is the version that is declared to QEMU. qemu_plugin_insn_data is avoided on purpose: its arguments changed
  * between API 2 and 3.
  */
