@@ -26,7 +26,10 @@ import re
 
 import capstone
 
+from harness.errors import HarnessError
+
 CLASSES = ("alu", "mac", "dsp", "load", "store", "branch", "division", "fp", "mve", "other")
+_COLUMN = {name: index for index, name in enumerate(CLASSES)}
 
 _CONDITIONS = "eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al"
 
@@ -88,6 +91,25 @@ def classify(mnemonic: str, operands: str) -> str:
     if mnemonic.startswith("v") and (_VECTOR.search(operands) or _MVE.match(mnemonic)):
         return "mve"
     return _by_mnemonic(mnemonic)
+
+
+def count_classes(code: bytes, address: int, length: int, armv8: bool) -> tuple[list[int], int]:
+    """Counts of each class, in the order of ``CLASSES``, among the first ``length`` instructions of some code.
+
+    Returns:
+        The counts, and how many instructions decode: fewer than ``length`` where capstone does not know one.
+
+    Raises:
+        HarnessError: an instruction is of no known class.
+    """
+    counts, decoded = [0] * len(CLASSES), 0
+    for _, _, mnemonic, operands in disassembler(armv8).disasm_lite(code, address, length):
+        try:
+            counts[_COLUMN[classify(mnemonic, operands)]] += 1
+        except UnknownInstruction as error:
+            raise HarnessError(f"the instruction {error} near {address:#x} is of no known class") from error
+        decoded += 1
+    return counts, decoded
 
 
 @functools.cache

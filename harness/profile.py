@@ -78,20 +78,12 @@ class Profiler:
 
 def _class_matrix(trace: Trace, elf: Elf, armv8: bool) -> IntArray:
     """Instructions of each class in each block: int64, blocks x classes."""
-    decoder = isa.disassembler(armv8)
-    column = {name: index for index, name in enumerate(isa.CLASSES)}
     matrix = np.zeros((len(trace.block_addresses), len(isa.CLASSES)), dtype=np.int64)
     for row, (address, length) in enumerate(
         zip(trace.block_addresses.tolist(), trace.block_instructions.tolist(), strict=True)
     ):
         code = elf.code(address, length * _LONGEST_INSTRUCTION)
-        decoded = 0
-        for _, _, mnemonic, operands in decoder.disasm_lite(code, address, length):
-            try:
-                matrix[row, column[isa.classify(mnemonic, operands)]] += 1
-            except isa.UnknownInstruction as error:
-                raise HarnessError(f"the instruction {error} near {address:#x} is of no known class") from error
-            decoded += 1
+        matrix[row], decoded = isa.count_classes(code, address, length, armv8)
         if decoded != length:
             raise HarnessError(
                 f"the block at {address:#x} ({elf.function_at(address)}) has {length} instructions, of which "

@@ -12,7 +12,6 @@ from harness.elfprofile.names import Named
 from harness.elfprofile.result import FunctionCounts
 from harness.emulators import flows
 from harness.emulators.flows import Flow
-from harness.errors import HarnessError
 from harness.records import Record
 
 if TYPE_CHECKING:
@@ -114,19 +113,11 @@ def _by_class(counts: IntArray) -> dict[str, int]:
 
 def _class_matrix(flow: Flow, armv8: bool) -> IntArray:
     """Instructions of each class in each part: int64, parts x classes."""
-    decoder = isa.disassembler(armv8)
-    column = {name: index for index, name in enumerate(isa.CLASSES)}
     matrix = np.zeros((len(flow.codes), len(isa.CLASSES)), dtype=np.int64)
     for row, (code, address, length) in enumerate(
         zip(flow.codes, flow.addresses.tolist(), flow.instructions.tolist(), strict=True)
     ):
-        decoded = 0
-        for _, _, mnemonic, operands in decoder.disasm_lite(code, address, length):
-            try:
-                matrix[row, column[isa.classify(mnemonic, operands)]] += 1
-            except isa.UnknownInstruction as error:
-                raise HarnessError(f"the instruction {error} near {address:#x} is of no known class") from error
-            decoded += 1
-        if decoded != length:  # what the decoder does not know; QEMU's own decoder decides what is executed
-            matrix[row, column["other"]] += length - decoded
+        matrix[row], decoded = isa.count_classes(code, address, length, armv8)
+        # What the decoder does not know; QEMU's own decoder decides what is executed.
+        matrix[row, isa.CLASSES.index("other")] += length - decoded
     return matrix
