@@ -14,45 +14,19 @@ from harness.optimize.explain import explain
 from harness.optimize.run import Outcome, run
 from harness.optimize.scenario import Scenario, load
 from harness.zoo import convert
+from tests.emulation.optimize_maker import DENSE, own_place
 
 pytestmark = pytest.mark.skipif(convert.tensorflow_version() is None, reason="TensorFlow is not installed")
 pytest.importorskip("optuna", reason="Optuna is not installed")
 
-SCENARIO = """
-name = "small"
-boards = ["stm32l496zg"]
-data = "digits"
-objectives = ["instructions", "accuracy"]
-[budgets]
-{budgets}
-[space]
-families = ["dense"]
-channels = [6, 9]
-depth = [1]
-growth = [1.0]
-{space}
-[training]
-epochs = 3
-[search]
-trials = 2
-batch = 2
-"""
 EASY = 'flash = "96 KiB"\naccuracy = 0.2'
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache and results of this module's own; built libraries are those of the user's cache."""
-    from harness.paths import cache_folder
-
     folder = tmp_path_factory.mktemp("explain")
-    libraries = cache_folder() / "libraries"
-    libraries.mkdir(parents=True, exist_ok=True)
-    (folder / "cache").mkdir()
-    (folder / "cache" / "libraries").symlink_to(libraries)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
-        patch.setenv("HARNESS_RESULTS", str(folder / "results"))
+    with own_place(folder) as patch:
         patch.setattr(ablate, "OPTIMISATIONS", ("-O2",))  # other levels' libraries take minutes to build
         patch.setattr(ablate, "_REACH", 1)
         yield folder
@@ -60,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def written(place: Path, name: str, budgets: str = EASY, space: str = "") -> Scenario:
     path = place / f"{name}.toml"
-    path.write_text(SCENARIO.format(budgets=budgets, space=space))
+    path.write_text(DENSE.format(budgets=budgets, space=space))
     return load(path)
 
 

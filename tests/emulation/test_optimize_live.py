@@ -20,6 +20,7 @@ from harness.optimize.run import Outcome, run
 from harness.optimize.scenario import load
 from harness.zoo import convert
 from tests.conftest import ROOT
+from tests.emulation.optimize_maker import own_place
 
 pytestmark = pytest.mark.skipif(convert.tensorflow_version() is None, reason="TensorFlow is not installed")
 pytest.importorskip("optuna", reason="Optuna is not installed")
@@ -54,16 +55,8 @@ COMMAND = [sys.executable, "-m", "harness", "optimize"]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A cache and results of this module's own; built libraries are those of the user's cache."""
-    from harness.paths import cache_folder
-
     folder = tmp_path_factory.mktemp("optimize")
-    libraries = cache_folder() / "libraries"
-    libraries.mkdir(parents=True, exist_ok=True)
-    (folder / "cache").mkdir()
-    (folder / "cache" / "libraries").symlink_to(libraries)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HARNESS_CACHE", str(folder / "cache"))
-        patch.setenv("HARNESS_RESULTS", str(folder / "results"))
+    with own_place(folder):
         yield folder
 
 
