@@ -21,8 +21,8 @@ from harness.optimize.space import Value
 if TYPE_CHECKING:
     import optuna
 
-# Trials before the first that TPE chooses.
-STARTUP = 16
+# Trials before the first that TPE chooses: two for each axis of the largest space.
+STARTUP = 24
 
 # In place of an objective that an infeasible candidate has no value of: its constraints alone place it.
 _NO_VALUE = 1e12
@@ -116,7 +116,14 @@ class Search:
         identity = self._storage.get_trial_id_from_study_id_trial_number(
             self._storage.get_study_id_from_name(_NAME), number
         )
-        return self._optuna.trial.Trial(self._study, identity)
+        trial = self._optuna.trial.Trial(self._study, identity)
+        if self._sampler == "random" or number < STARTUP:
+            # These are drawn axis by axis from one sequence: draw those that the journal has once more.
+            frozen = self._storage.get_trial(identity)
+            for name, axis in self._distributions.items():
+                if name in frozen.params and not axis.single():
+                    self._study.sampler.sample_independent(self._study, frozen, name, axis)
+        return trial
 
     def _suggested(self, trial: Any, name: str) -> Value:
         axis: Any = self._distributions[name]

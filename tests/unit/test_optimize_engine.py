@@ -64,12 +64,13 @@ def test_a_killed_study_asks_for_the_same(
     assert asked(journal) == undisturbed
 
 
+@pytest.mark.parametrize("number", [21, 26], ids=["drawn at random", "chosen"])
 def test_a_trial_that_was_half_asked_for_is_asked_for_again(
-    tmp_path: Path, undisturbed: list[dict[str, Value]]
+    tmp_path: Path, undisturbed: list[dict[str, Value]], number: int
 ) -> None:
     journal = tmp_path / "journal.log"
     with pytest.raises(Killed):
-        asked(journal, stop=("ask", 21))
+        asked(journal, stop=("ask", number))
     lines = journal.read_bytes().splitlines(keepends=True)
     journal.write_bytes(b"".join(lines[:-2]) + lines[-2][:10])  # also a line that was cut off
     assert asked(journal) == undisturbed
