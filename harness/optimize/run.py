@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib.metadata
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from harness.optimize import conclude, evaluate, judge, memo, space, study
 from harness.optimize.engine import Engine, Enumeration, Search
 from harness.optimize.evaluate import Evaluator
 from harness.optimize.memo import Memo
-from harness.optimize.records import STUDY_SCHEMA, Mode, Sampler, StudyFile, StudyResult, TrialRecord
+from harness.optimize.records import STUDY_SCHEMA, Judgement, Mode, Sampler, StudyFile, StudyResult, TrialRecord
 from harness.optimize.scenario import Scenario, ScenarioFile
 from harness.optimize.space import Value
 from harness.optimize.study import Study
@@ -29,6 +30,10 @@ from harness.optimize.work import Crew
 from harness.records import Record
 from harness.sweep.run import usable_cores
 from harness.zoo import data
+
+# The smallest error and the smallest factor that constraints tell apart.
+_LEAST_ERROR = 1e-3
+_LEAST_FACTOR = 1e-3
 
 # Told of each batch that has ended: its trials, and all so far.
 OnBatch = Callable[[Sequence[TrialRecord], Sequence[TrialRecord]], None]
@@ -166,15 +171,31 @@ def _tell(engine: Engine, scenario: Scenario, record: TrialRecord) -> None:
 def constraints(record: TrialRecord) -> dict[str, float]:
     """A trial's constraints by name, met where they are 0 or less: each budget on each board.
 
-    The accuracy of a network that was not trained is none of them: another budget is missed then.
+    Each is the binary logarithm of the factor by which the bound that decides is beyond the limit, so that the search
+    can hold one against another: half of a battery's life counts as twice the energy does. Of accuracy it is the
+    factor between the errors: where 95 % are wanted, 90 % is a factor of two, as a tenth of the limit would be lost
+    beside a latency that is ten times too long. The accuracy of a network that was not trained is no constraint:
+    another budget is missed then.
     """
     if record.failure is not None:
         return {"made": judge.UNRUNNABLE}
     found: dict[str, float] = {}
     for item in record.judgements:
         if item.value is not None or item.metric != "accuracy":
-            found[item.key if item.board is None else f"{item.key} on {item.board}"] = item.violation
+            found[item.key if item.board is None else f"{item.key} on {item.board}"] = _octaves(item)
     return found
+
+
+def _octaves(item: Judgement) -> float:
+    if item.value is None:
+        return item.violation
+    if item.metric == "accuracy":
+        factor = (1 - item.value) / max(1 - item.limit, _LEAST_ERROR)
+    else:
+        factor = 1 / max(1 - item.violation, _LEAST_FACTOR) if item.at_least else 1 + item.violation
+    found = min(math.log2(max(factor, _LEAST_FACTOR)), judge.UNRUNNABLE)
+    # what rounds to nothing is still on its side of the limit
+    return found if (found > 0) == (item.violation > 0) else item.violation
 
 
 def shape_of(scenario: Scenario) -> tuple[tuple[int, ...], int]:

@@ -1,5 +1,6 @@
 """Budgets against measurements and estimates, what is worth training, who is promoted, who wins, who misses least."""
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -9,6 +10,8 @@ from optimize_maker import HEAD, measured, measurement, quantity, scenario, tria
 from harness.optimize import choose, finals, halving, judge
 from harness.optimize.halving import Standing
 from harness.optimize.judge import Bounded
+from harness.optimize.records import TRIAL_SCHEMA, Judgement, TrialRecord
+from harness.optimize.run import constraints
 from harness.sweep.plan import Failure
 from harness.zoo.evaluate import Accuracy
 
@@ -165,3 +168,41 @@ def test_weights_that_change_counts_are_told_by_layer() -> None:
     other = finals.change(measurement(measured(100)), measurement(measured(90)))
     assert other.metrics == {"instructions": (100, 90)}
     assert not other.equal
+
+
+def _judged(key: str, limit: float, value: float | None, violation: float, at_least: bool = False) -> Judgement:
+    board = None if key == "accuracy" else "a board"
+    return Judgement(key=key, metric=key, board=board, unit="", limit=limit, value=value, violation=violation,
+                     at_least=at_least, state="met" if violation <= 0 else "missed")  # fmt: skip
+
+
+def _with(judgement: Judgement) -> TrialRecord:
+    return TrialRecord(
+        schema=TRIAL_SCHEMA, number=0, params={}, candidate=None, state=judgement.state, macs=None, measurements=(),
+        judgements=(judgement,), trainings=(), objectives=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("judgement", "octaves"),
+    [
+        (_judged("latency", 10, 40, 3.0), 2),
+        (_judged("latency", 10, 5, -0.5), -1),
+        (_judged("latency", 10, 10, 0.0), 0),
+        (_judged("latency", 10, 1e9, 1e8), judge.UNRUNNABLE),
+        (_judged("life", 100, 25, 0.75, at_least=True), 2),
+        (_judged("life", 100, 0, 1.0, at_least=True), math.log2(1000)),
+        (_judged("accuracy", 0.95, 0.9, 0.05 / 0.95, at_least=True), 1),
+        (_judged("accuracy", 0.95, 0.975, -0.025 / 0.95, at_least=True), -1),
+        (_judged("accuracy", 1.0, 0.9995, 0.0005, at_least=True), 0.0005),
+        (_judged("accuracy", 1.0, 1.0, 0.0, at_least=True), math.log2(0.001)),
+    ],
+)
+def test_a_constraint_is_the_factor_beyond_its_limit(judgement: Judgement, octaves: float) -> None:
+    found = constraints(_with(judgement))
+    name = "accuracy" if judgement.metric == "accuracy" else f"{judgement.key} on a board"
+    assert found == {name: pytest.approx(octaves)}
+
+
+def test_the_accuracy_of_an_untrained_network_is_no_constraint() -> None:
+    assert constraints(_with(_judged("accuracy", 0.9, None, judge.UNRUNNABLE, True))) == {}
