@@ -19,7 +19,7 @@ class Number(Record, frozen=True):
     was measured and from the network's file, exactly), "estimated" (what a model says, between ``low`` and ``high``) or
     "given" (a limit, a size of the board). ``value`` None: there is none, and ``reason`` says why. ``low`` and ``high``
     are the bounds of an estimate, None where nothing bounds it. ``digits`` are those behind the point; integers are
-    shown in full, with thin groups of three.
+    shown in full, with thin groups of three. ``signed``: a change, shown with its sign also where it is above 0.
     """
 
     value: float | None
@@ -29,6 +29,7 @@ class Number(Record, frozen=True):
     high: float | None = None
     digits: int = 0
     reason: str | None = None
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.reason is not None):
