@@ -22,10 +22,15 @@ class Mark(Record, frozen=True):
 
 
 class Link(Record, frozen=True):
-    """Text that leads to a place on the same page: ``target`` is the id of a section, a table or a row there."""
+    """Text that leads to a place on the same page: ``target`` is the id of a section, a table or a row there.
+
+    ``chooses`` is a tag: following the link also leaves, in every table that has rows with tags of that kind ("layer-3"
+    is of the kind "layer"), those alone that have this one. Needs the page's script; the place is reached without it.
+    """
 
     text: str
     target: str
+    chooses: str | None = None
 
 
 class Code(Record, frozen=True):
@@ -35,14 +40,24 @@ class Code(Record, frozen=True):
     title: str | None = None
 
 
-Cell = str | Number | Mark | Link | Code
+class Stack(Record, frozen=True):
+    """Parts of a whole as one small bar in a cell: ``parts`` are (index of the colour, name, share from 0 to 1).
+
+    The numbers themselves stand in a table. ``reason`` says why there are no parts.
+    """
+
+    parts: tuple[tuple[int, str, float], ...]
+    reason: str | None = None
+
+
+Cell = str | Number | Mark | Link | Code | Stack
 
 
 class Column(Record, frozen=True):
     """A column: ``key`` is unique in its table, ``help`` says in a sentence what it is (its tooltip).
 
     ``numeric``: its cells are numbers, set to the right and sorted as such. ``bar``: the share of the column's largest
-    number is drawn behind each.
+    number is drawn behind each. ``adds``: its numbers add up, so that the sum of chosen rows can be shown.
     """
 
     key: str
@@ -50,6 +65,7 @@ class Column(Record, frozen=True):
     help: str = ""
     numeric: bool = False
     bar: bool = False
+    adds: bool = False
 
 
 class Row(Record, frozen=True):
@@ -82,7 +98,7 @@ class Table(Record, frozen=True):
 
 class Chart(Record, frozen=True):
     """A drawing: ``svg`` is what harness.page.svg made, the only markup in a document. ``table`` is the id of the table
-    with the same numbers, ``summary`` the text for those who do not see it.
+    with the same numbers, ``summary`` the text for those who do not see it. ``legend``: (class of a mark, its meaning).
     """
 
     id: str
@@ -91,6 +107,7 @@ class Chart(Record, frozen=True):
     summary: str
     table: str
     note: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 class Text(Record, frozen=True):

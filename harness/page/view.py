@@ -1,0 +1,102 @@
+"""From a document to what the templates write: a table's units and origins by column, a cell's text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from harness.page import text
+from harness.page.document import Block, Cell, Chart, Code, Column, Command, Facts, Fold, Link, Mark, Stack, Table, Text
+from harness.page.values import Number, Origin
+from harness.records import Record
+
+_TALL = 24  # rows from which a table scrolls by itself
+_WIDE = 12  # columns from which a table scrolls to the side
+
+SIGNS: dict[Origin, tuple[str, str]] = {
+    "measured": ("m", "measured: counted by the emulator, or read from the firmware's file"),
+    "derived": ("d", "derived: computed exactly from what was measured and from the network's file"),
+    "estimated": ("e", "estimated: what a model says, with its band"),
+    "given": ("g", "given: a limit that somebody set, or a property of the board"),
+}
+
+MARKS = {"pass": "\u2713", "fail": "\u2717", "undecided": "?", "note": "\u2022"}
+
+
+class Head(Record, frozen=True):
+    """A column's head. ``unit`` and ``origin`` are those that all its numbers share, None where they differ."""
+
+    column: Column
+    unit: str | None
+    origin: Origin | None
+    largest: float
+    sorted: str | None
+
+
+class Columns(Record, frozen=True):
+    """The heads of a table, and the classes of its frame."""
+
+    heads: tuple[Head, ...]
+    frame: str
+
+
+def columns(table: Table) -> Columns:
+    """What the cells of a table share.
+
+    Raises:
+        ValueError: a row has another number of cells than the table has columns.
+    """
+    for row in table.rows:
+        if len(row.cells) != len(table.columns):
+            raise ValueError(f"table {table.id}: {len(row.cells)} cells in a row of {len(table.columns)} columns")
+    heads = tuple(_head(table, place, column) for place, column in enumerate(table.columns))
+    tall = "tall" if len(table.rows) > _TALL else ""
+    wide = "wide" if len(table.columns) > _WIDE else ""
+    return Columns(heads=heads, frame=" ".join(kind for kind in ("frame", tall, wide) if kind))
+
+
+def _head(table: Table, place: int, column: Column) -> Head:
+    cells = [row.cells[place] for row in table.rows]
+    numbers = [cell for cell in cells if isinstance(cell, Number)]
+    units = {number.unit for number in numbers}
+    origins = {number.origin for number in numbers}
+    items = [row.cells[place] for row in table.rows if row.kind != "total"]
+    values = [abs(cell.value) for cell in items if isinstance(cell, Number) and cell.value is not None]
+    order = table.sorted_by or ""
+    direction = "descending" if order.startswith("-") else "ascending"
+    return Head(
+        column=column,
+        unit=units.pop() if len(units) == 1 else None,
+        origin=origins.pop() if len(origins) == 1 else None,
+        largest=max(values, default=0.0),
+        sorted=direction if order.removeprefix("-") == column.key else None,
+    )
+
+
+def kind(item: Cell | Block) -> str:
+    """The name by which a template knows a cell or a block."""
+    return _KINDS[type(item)]
+
+
+_KINDS: Mapping[type, str] = {
+    str: "plain", Number: "number", Mark: "mark", Link: "link", Code: "code", Stack: "stack",
+    Table: "table", Chart: "chart", Text: "text", Command: "command", Facts: "facts", Fold: "fold",
+}  # fmt: skip
+
+
+def exact(number: Number) -> str:
+    """The value that a table is sorted by: the shortest text that reads back as the same number."""
+    if number.value is None:
+        return ""
+    return repr(int(number.value)) if float(number.value).is_integer() else repr(number.value)
+
+
+def part(value: float, whole: float) -> str:
+    """A share in per cent for a bar, between 0 and 100."""
+    share = abs(value) / whole if whole else 0.0
+    return f"{min(max(100 * share, 0.0), 100.0):.2f}".rstrip("0").rstrip(".") or "0"
+
+
+FILTERS: Mapping[str, Callable[..., object]] = {
+    "name": text.name, "clean": text.clean, "shown": text.shown, "spoken": text.spoken, "bounds": text.bounds,
+    "kind": kind, "exact": exact, "columns": columns,
+}  # fmt: skip
