@@ -175,6 +175,16 @@ def load(run: str) -> Result:
     return _read(_find(run))
 
 
+def manifest(result: Result) -> Manifest | None:
+    """The manifest of a loaded run's folder, None where it lies in none: a baseline, a file of a result."""
+    path = Path(result.artifacts.elf).parent / _MANIFEST
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return found if found.run_id == result.run_id else None
+
+
 def _read(folder: Path) -> Result:
     try:
         result = decode((folder / _RESULT).read_bytes(), folder.name)

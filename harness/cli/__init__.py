@@ -25,6 +25,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     optimize,
     plot,
     profile,
+    report,
     reproduce,
     scenarios,
     serving,

@@ -58,6 +58,7 @@ class Column(Record, frozen=True):
 
     ``numeric``: its cells are numbers, set to the right and sorted as such. ``bar``: the share of the column's largest
     number is drawn behind each. ``adds``: its numbers add up, so that the sum of chosen rows can be shown.
+    ``cut``: its texts are cut to the room that there is, with all of them as tooltip; another table has them in full.
     """
 
     key: str
@@ -66,6 +67,7 @@ class Column(Record, frozen=True):
     numeric: bool = False
     bar: bool = False
     adds: bool = False
+    cut: bool = False
 
 
 class Row(Record, frozen=True):

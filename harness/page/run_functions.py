@@ -1,0 +1,169 @@
+"""The functions of a run: where the instructions went, over the whole inference and layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.page import svg, text
+from harness.page.document import Block, Chart, Column, Fold, Row, Section, Table, Text
+from harness.page.run_layers import label, share, tag
+from harness.page.values import derived, measured
+from harness.result import Layer, Result
+
+MOST = 500  # rows of functions
+_MOST_PAIRS = 1000  # rows of functions by layer
+_FEWEST = 4  # of those for each layer
+_SMALLEST = 0.001  # share of the inference that a function needs for a mark of its own
+NO_FUNCTIONS = "this emulator tells no functions apart; QEMU does"
+
+
+def section(result: Result) -> Section:
+    """Icicle, table of all functions, functions of each layer."""
+    lead = "Instructions that each function executed itself, without those of what it calls."
+    if result.functions is None:
+        blocks: tuple[Block, ...] = (Text(text=f"No functions: {NO_FUNCTIONS}."),)
+        return Section(id="functions", title="Functions", blocks=blocks)
+    by_layer = Fold(summary="Functions of each layer", blocks=(_pairs(result),), id="layer-functions")
+    return Section(id="functions", title="Functions", blocks=(_icicle(result), by_layer, _table(result)), lead=lead)
+
+
+def _table(result: Result) -> Table:
+    """The largest, one row for all others, and the total."""
+    total, functions = result.counts.total, result.functions or ()
+    columns = (
+        Column(key="function", title="function", help="Readable name of the function, from the firmware's symbols"),
+        Column(key="instructions", title="instructions", numeric=True, bar=True, adds=True,
+               help="Executed by the function itself during the inference"),
+        Column(key="share", title="share", numeric=True, help="Of all instructions of the inference"),
+        Column(key="layers", title="layers", numeric=True, help="Number of layers that it ran in"),
+    )  # fmt: skip
+    ran = _ran(result.layers)
+    rows = [
+        Row(cells=(item.name, measured(item.instructions, "instructions"), share(item.instructions, total),
+                   derived(ran.get(item.name, 0), "")))
+        for item in functions[:MOST]
+    ]  # fmt: skip
+    rows += _rest(functions[MOST:], total - sum(item.instructions for item in functions[:MOST]), total)
+    rows.append(Row(cells=("inference", measured(total, "instructions"), share(total, total), ""), kind="total"))
+    return Table(
+        id="function-table",
+        caption=f"Functions of the inference{f', the {MOST} largest' if len(functions) > MOST else ''}",
+        columns=columns,
+        rows=tuple(rows),
+        sorted_by="-instructions",
+        filter=True,
+    )
+
+
+def _rest(others: tuple[object, ...], instructions: int, total: int) -> list[Row]:
+    """The row that closes the total, where there are others.
+
+    Raises:
+        ValueError: the functions do not add up to the inference.
+    """
+    if instructions < 0 or (instructions and not others):
+        raise ValueError(f"functions do not add up to the inference: {instructions} instructions are left")
+    if not others:
+        return []
+    name = f"{len(others)} other functions"
+    return [Row(cells=(name, measured(instructions, "instructions"), share(instructions, total), ""), kind="other")]
+
+
+def _ran(layers: Iterable[Layer]) -> dict[str, int]:
+    """In how many layers each function ran."""
+    found: dict[str, int] = {}
+    for layer in layers:
+        for name in layer.functions or {}:
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def _pairs(result: Result) -> Table:
+    """The largest functions of each layer; those left out are one row of it, so that each layer closes."""
+    columns = (
+        Column(key="layer", title="layer"),
+        Column(key="function", title="function", help="Readable name of the function, from the firmware's symbols"),
+        Column(key="instructions", title="instructions", numeric=True, adds=True, bar=True,
+               help="Executed by the function itself in this layer"),
+        Column(key="share", title="of the layer", numeric=True, help="Of all instructions of the layer"),
+    )  # fmt: skip
+    each = max(_FEWEST, _MOST_PAIRS // max(len(result.layers), 1))
+    rows = [row for layer in result.layers for row in _layer_rows(layer, each)]
+    return Table(
+        id="layer-function-table",
+        caption="Functions of each layer",
+        columns=columns,
+        rows=tuple(rows),
+        filter=True,
+    )
+
+
+def _layer_rows(layer: Layer, most: int) -> list[Row]:
+    functions = _ordered(layer.functions or {})
+    name, whole, tags = label(layer), layer.instructions, (tag(layer.index),)
+    rows = [
+        Row(cells=(name, function, measured(count, "instructions"), share(count, whole)), tags=tags)
+        for function, count in functions[:most]
+    ]
+    others = functions[most:]
+    if others:
+        count = sum(count for _, count in others)
+        cells = (name, f"{len(others)} other functions", measured(count, "instructions"), share(count, whole))
+        rows.append(Row(cells=cells, tags=tags, kind="other"))
+    return rows
+
+
+def _ordered(functions: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The largest first."""
+    return sorted(functions.items(), key=lambda item: (-item[1], item[0]))
+
+
+# --- the icicle ------------------------------------------------------------------------------------------------------
+
+
+def _icicle(result: Result) -> Chart:
+    total = result.counts.total
+    layers = tuple(_layer_node(layer, total) for layer in result.layers)
+    around = _node("around", result.counts.overhead, total, "around the operators", "rest")
+    root = svg.Node(
+        name=f"inference, {text.value(total)} instructions",
+        value=total,
+        tip=f"inference: {text.value(total)} instructions",
+        kind="level-0",
+        children=(*layers, around),
+    )
+    return Chart(
+        id="icicle",
+        title="Inference, its layers, and the functions in each",
+        svg=svg.icicle(root, "Instructions of the inference, by layer and by function"),
+        summary="The width is the share of instructions. A layer is chosen by its mark.",
+        table="layer-function-table",
+    )
+
+
+def _layer_node(layer: Layer, total: int) -> svg.Node:
+    large, small = [], 0
+    for name, count in _ordered(layer.functions or {}):
+        if count < _SMALLEST * total:
+            small += count
+        else:
+            large.append(_node(name, count, total, name, "level-2", tag(layer.index)))
+    if small:
+        large.append(_node("smaller", small, total, "smaller functions together", "rest", tag(layer.index)))
+    return svg.Node(
+        name=label(layer),
+        value=layer.instructions,
+        tip=_tip(label(layer), layer.instructions, total),
+        kind="level-1",
+        tag=tag(layer.index),
+        children=tuple(large),
+    )
+
+
+def _node(name: str, count: int, total: int, said: str, kind: str, chosen: str | None = None) -> svg.Node:
+    return svg.Node(name=name, value=count, tip=_tip(said, count, total), kind=kind, tag=chosen)
+
+
+def _tip(name: str, count: int, total: int) -> str:
+    percent = f", {100 * count / total:.1f} %" if total else ""
+    return f"{text.name(name)}: {text.value(count)} instructions{percent}"
