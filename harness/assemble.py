@@ -9,7 +9,7 @@ import re
 import msgspec
 import numpy as np
 
-from harness import cores, git, tensors
+from harness import arena, cores, git, tensors
 from harness.breakdown import Breakdown, Counter, share
 from harness.calibrate import use
 from harness.cost import estimate
@@ -25,6 +25,7 @@ from harness.records import Model, Platform, Record, Segment, Trace
 from harness.reference import Reference
 from harness.result import (
     SCHEMA,
+    ArenaPart,
     CheckPart,
     CountsPart,
     Difference,
@@ -59,6 +60,7 @@ class Measured(Record, frozen=True):
     inputs: Inputs
     arena_bytes: int
     arena_used_bytes: int
+    arena: ArenaPart
     elf: Elf
     trace: Trace
     console: Console
@@ -142,6 +144,7 @@ def result(measured: Measured) -> Result:
         ),
         estimate=_estimate(measured, segments) if options.estimates else None,
         library=None if setup.tflm is None else setup.tflm.part,
+        arena=measured.arena,
     )
     return made if setup.calibration is None else _calibrated(made, setup, setup.calibration)
 
@@ -203,6 +206,7 @@ def _layer(measured: Measured, index: int, counts: Breakdown, invocation: Breakd
         functions=None if counts.functions is None else {item.name: item.instructions for item in counts.functions},
         output_crc32=f"{crc:08x}",
         output_exact=crc == measured.reference.crcs[index],
+        arena=arena.alive_at(measured.arena, index),
     )
 
 

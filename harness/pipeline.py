@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness import arena as plan
 from harness import assemble, cache, image, inputs, library, platforms, reference, store, wire
 from harness.calibrate.use import Given
 from harness.elf import Elf
@@ -204,6 +205,7 @@ def _measure(
             inputs=data,
             arena_bytes=arena.needed,
             arena_used_bytes=arena.used,
+            arena=plan.part(setup.model, arena.tensors, arena.scratch, arena.used),
             elf=elf,
             trace=trace,
             console=console,
@@ -216,10 +218,12 @@ def _measure(
 
 
 class Arena(Record, frozen=True):
-    """Bytes: the smallest arena that works, and what TFLM says it uses of it."""
+    """Bytes: the smallest arena that works, and what TFLM says it uses of it; what its planner put where in it."""
 
     needed: int
     used: int
+    tensors: tuple[wire.Planned, ...] = ()
+    scratch: tuple[wire.Scratch | None, ...] = ()
 
 
 def fit(setup: Setup, libraries: Library, data: Inputs) -> tuple[Platform, Arena]:
@@ -285,7 +289,9 @@ def _size_arena(setup: Setup, libraries: Library, data: Inputs, machine: Machine
     _require_success(setup, console)
     if console.arena_needed is None or console.arena_used is None:
         raise EmulationError("the firmware did not report the size of its arena", detail="\n".join(console.log) or None)
-    arena = Arena(needed=console.arena_needed, used=console.arena_used)
+    arena = Arena(
+        needed=console.arena_needed, used=console.arena_used, tensors=console.tensors, scratch=console.scratch
+    )
     cache.write(cached, msgspec.json.encode(arena))
     return arena
 

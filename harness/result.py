@@ -55,7 +55,8 @@ class CountsPart(Record, frozen=True):
 class Layer(Record, frozen=True):
     """One operator: ``name`` is that of its first output tensor; classes and functions each sum to ``instructions``.
 
-    Both are None where the emulator counts instructions without telling them apart.
+    Both are None where the emulator counts instructions without telling them apart. ``arena`` is the bytes of the arena
+    that are alive while it runs, as ``ArenaPart`` says; None in results that were stored without it.
     """
 
     index: int
@@ -70,6 +71,7 @@ class Layer(Record, frozen=True):
     functions: dict[str, int] | None
     output_crc32: str
     output_exact: bool
+    arena: int | None = None
 
 
 class Function(Record, frozen=True):
@@ -100,6 +102,42 @@ class MemoryPart(Record, frozen=True):
     ram_budget: int
     flash_free: int
     ram_free: int
+
+
+class ArenaBuffer(Record, frozen=True):
+    """A piece of the arena: a tensor, by its index and name in the network, or a scratch buffer of one operator, which
+    has neither.
+
+    ``size`` is the bytes that it takes: its own, rounded up to TFLM's alignment of 16. ``offset`` is where it lies, in
+    bytes from the arena's start; None where that was not told. It is alive from operator ``first`` to ``last``.
+    """
+
+    tensor: int | None
+    name: str | None
+    size: int
+    offset: int | None
+    first: int
+    last: int
+
+
+class ArenaPart(Record, frozen=True):
+    """What lies in the arena while which operator runs: the buffers in the order of ``first``, tensors in front.
+
+    ``origin`` "measured": TFLM's planner decided so, as the firmware printed it; the arena is then ``planned`` bytes of
+    these buffers, which share their memory in turn, and ``persistent`` bytes that are alive all the time (TFLM's own
+    tables, the operators' parameters, variable tensors), together what TFLM says it uses (``MemoryPart.arena_used``).
+    What the arena is larger, TFLM needs while it plans. ``origin`` "derived": from the lifetimes of the network's
+    tensors, without scratch buffers, offsets and the persistent part, for the reason that ``note`` gives.
+
+    ``Layer.arena`` is the sum of the buffers that are alive at that operator. The largest of these is less than
+    ``planned`` where the planner leaves gaps.
+    """
+
+    origin: str
+    planned: int | None
+    persistent: int | None
+    buffers: tuple[ArenaBuffer, ...]
+    note: str | None
 
 
 class Difference(Record, frozen=True):
@@ -294,7 +332,8 @@ class Result(Record, frozen=True):
     """One run. ``tflm`` says the vintage of the runtime that was measured.
 
     ``functions`` is None where the emulator counts instructions without telling them apart. ``estimate`` is None unless
-    it was asked for, ``library`` unless the user brought a TFLM; ``kernels`` are then those that it holds.
+    it was asked for, ``library`` unless the user brought a TFLM; ``kernels`` are then those that it holds. ``arena`` is
+    None in results that were stored without it.
     """
 
     schema: str
@@ -320,6 +359,7 @@ class Result(Record, frozen=True):
     artifacts: Artifacts
     estimate: EstimatePart | None = None
     library: LibraryPart | None = None
+    arena: ArenaPart | None = None
 
     def to_json(self) -> bytes:
         """The result as indented JSON with a final newline."""

@@ -16,6 +16,9 @@ WORDS = (
     "error",
     "arena",
     "needed",
+    "tensor",
+    "scratch",
+    "placed",
     "node",
     "dump",
     "output",
@@ -170,13 +173,30 @@ class Times(Record, frozen=True):
     worst: int
 
 
+class Planned(Record, frozen=True):
+    """A tensor of the model that lies in the arena: bytes from the arena's start, and its own size."""
+
+    index: int
+    offset: int
+    size: int
+
+
+class Scratch(Record, frozen=True):
+    """A buffer that an operator asked for while it runs; ``offset`` is None until the arena is planned."""
+
+    node: int
+    size: int
+    offset: int | None = None
+
+
 class Console(Record, frozen=True):
     """Everything that a firmware printed, in its terms.
 
     ``crcs`` has one CRC-32 per operator in the order of execution; ``outputs`` the bytes of each model output;
-    ``dumps`` the bytes of all outputs of an operator that was asked for; ``cycles`` those of each segment between two
-    marks, where ``board`` counts them; ``kept`` and ``times`` are of firmware with a schedule; ``status`` is None where
-    the last line is missing.
+    ``tensors`` and ``scratch`` are what the memory planner decided, the latter by their numbers (None: one that the
+    firmware did not see being asked for); ``dumps`` the bytes of all outputs of an operator that was asked for;
+    ``cycles`` those of each segment between two marks, where ``board`` counts them; ``kept`` and ``times`` are of
+    firmware with a schedule; ``status`` is None where the last line is missing.
     """
 
     tflm: str | None = None
@@ -186,6 +206,8 @@ class Console(Record, frozen=True):
     fault: Fault | None = None
     arena_used: int | None = None
     arena_needed: int | None = None
+    tensors: tuple[Planned, ...] = ()
+    scratch: tuple[Scratch | None, ...] = ()
     crcs: tuple[int, ...] = ()
     outputs: tuple[bytes, ...] = ()
     dumps: dict[int, bytes] = msgspec.field(default_factory=dict)
@@ -221,6 +243,8 @@ class _Reader:
     def __init__(self) -> None:
         self._fields: dict[str, object] = {}
         self._log: list[str] = []
+        self._tensors: list[Planned] = []
+        self._buffers: dict[int, Scratch] = {}
         self._crcs: list[int] = []
         self._segments: list[int] = []
         self._outputs: list[tuple[int, bytearray]] = []
@@ -247,6 +271,8 @@ class _Reader:
                 raise WireError(f"output {index} has {len(data)} of {size} bytes")
         return Console(
             log=tuple(self._log),
+            tensors=tuple(self._tensors),
+            scratch=tuple(self._buffers.get(index) for index in range(max(self._buffers, default=-1) + 1)),
             crcs=tuple(self._crcs),
             cycles=tuple(self._segments),
             outputs=tuple(bytes(data) for _, data in self._outputs),
@@ -270,6 +296,18 @@ class _Reader:
 
     def _needed(self, pairs: dict[str, str]) -> None:
         self._fields["arena_needed"] = int(pairs["size"])
+
+    def _tensor(self, pairs: dict[str, str]) -> None:
+        numbers = {name: int(pairs[name]) for name in ("index", "offset", "size")}
+        self._tensors.append(Planned(**numbers))
+
+    def _scratch(self, pairs: dict[str, str]) -> None:
+        self._buffers[int(pairs["index"])] = Scratch(node=int(pairs["node"]), size=int(pairs["size"]))
+
+    def _placed(self, pairs: dict[str, str]) -> None:
+        index, offset = int(pairs["index"]), int(pairs["offset"])
+        if index in self._buffers:
+            self._buffers[index] = msgspec.structs.replace(self._buffers[index], offset=offset)
 
     def _node(self, pairs: dict[str, str]) -> None:
         if int(pairs["index"]) != len(self._crcs):

@@ -11,6 +11,9 @@
 #define WIRE_ERROR "error"       /* stage= node= : what failed (node -1: no operator) */
 #define WIRE_ARENA "arena"       /* size= used= : the arena that was given, what TFLM says it used of it */
 #define WIRE_NEEDED "needed"     /* size= : the smallest arena that works */
+#define WIRE_TENSOR "tensor"     /* index= offset= size= : a tensor of the model in the arena, in bytes from its start */
+#define WIRE_SCRATCH "scratch"   /* index= node= size= : a buffer that an operator asks for while it runs */
+#define WIRE_PLACED "placed"     /* index= offset= : where in the arena that buffer lies */
 #define WIRE_NODE "node"         /* index= crc32= : outputs of one operator, in the order of execution */
 #define WIRE_DUMP "dump"         /* index= size= : @data lines of that operator's outputs follow */
 #define WIRE_OUTPUT "output"     /* index= size= : @data lines of that model output follow */

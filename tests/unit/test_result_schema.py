@@ -83,7 +83,8 @@ def test_each_part_is_described_and_nothing_is_left_out_of_a_stored_result() -> 
         assert "\n " not in part["description"], name
         # Results that were stored before these came are still read.
         later = {
-            "Result": ["estimate", "library"],
+            "Result": ["estimate", "library", "arena"],
+            "Layer": ["arena"],
             "CheckPart": ["reference"],
             "Identity": ["cost_model", "calibration"],
             "EstimatePart": ["type", "calibration"],
