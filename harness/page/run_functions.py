@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.page import svg, text
 from harness.page.document import Block, Chart, Column, Fold, Row, Section, Table, Text
-from harness.page.run_layers import label, share, tag
+from harness.page.run_layers import PAIRS, label, share, tag
 from harness.page.values import derived, measured
 from harness.result import Layer, Result
 
@@ -90,7 +90,7 @@ def _pairs(result: Result) -> Table:
     each = max(_FEWEST, _MOST_PAIRS // max(len(result.layers), 1))
     rows = [row for layer in result.layers for row in _layer_rows(layer, each)]
     return Table(
-        id="layer-function-table",
+        id=PAIRS,
         caption="Functions of each layer",
         columns=columns,
         rows=tuple(rows),
@@ -137,7 +137,7 @@ def _icicle(result: Result) -> Chart:
         title="Inference, its layers, and the functions in each",
         svg=svg.icicle(root, "Instructions of the inference, by layer and by function"),
         summary="The width is the share of instructions. A layer is chosen by its mark.",
-        table="layer-function-table",
+        table=PAIRS,
     )
 
 

@@ -24,6 +24,9 @@ _CLASS_HELP = {
 }
 
 
+PAIRS = "layer-function-table"  # the place of the functions of each layer
+
+
 def tag(index: int) -> str:
     """What rows and marks of a layer are chosen by."""
     return f"layer-{index}"
@@ -77,7 +80,7 @@ def _table(result: Result) -> Table:
 def _row(layer: Layer, result: Result) -> Row:
     cells: tuple[Cell, ...] = (
         measured(layer.index, ""),
-        Link(text=layer.op, target="functions", chooses=tag(layer.index)),
+        Link(text=layer.op, target=PAIRS, chooses=tag(layer.index)),
         layer.name,
         shape(layer),
         measured(layer.instructions, "instructions"),
@@ -146,10 +149,7 @@ def _classes(result: Result) -> Table:
         Column(key="op", title="operator"),
         *(Column(key=name, title=name, help=_CLASS_HELP[name], numeric=True, adds=True) for name in used),
     )
-    rows = [
-        Row(cells=(measured(layer.index, ""), layer.op, *_counts(layer.classes, used)), tags=(tag(layer.index),))
-        for layer in result.layers
-    ]
+    rows = [Row(cells=(measured(layer.index, ""), layer.op, *_counts(layer.classes, used))) for layer in result.layers]
     total = Row(cells=("", "inference", *_counts(whole, used)), kind="total")
     return Table(
         id="class-table",

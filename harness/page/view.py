@@ -10,6 +10,8 @@ from harness.page.values import Number, Origin
 from harness.records import Record
 
 _TALL = 24  # rows from which a table scrolls by itself
+_LONG = 32  # characters from which a column's text is wrapped
+_MOST_REASONS = 6
 _WIDE = 12  # columns from which a table scrolls to the side
 
 SIGNS: dict[Origin, tuple[str, str]] = {
@@ -30,13 +32,15 @@ class Head(Record, frozen=True):
     origin: Origin | None
     largest: float
     sorted: str | None
+    long: bool
 
 
 class Columns(Record, frozen=True):
-    """The heads of a table, and the classes of its frame."""
+    """The heads of a table, the classes of its frame, and why there are "-" in it: reasons with the columns' titles."""
 
     heads: tuple[Head, ...]
     frame: str
+    reasons: tuple[tuple[str, str], ...]
 
 
 def columns(table: Table) -> Columns:
@@ -51,7 +55,23 @@ def columns(table: Table) -> Columns:
     heads = tuple(_head(table, place, column) for place, column in enumerate(table.columns))
     tall = "tall" if len(table.rows) > _TALL else ""
     wide = "wide" if len(table.columns) > _WIDE else ""
-    return Columns(heads=heads, frame=" ".join(kind for kind in ("frame", tall, wide) if kind))
+    frame = " ".join(kind for kind in ("frame", tall, wide) if kind)
+    return Columns(heads=heads, frame=frame, reasons=_reasons(table))
+
+
+def _reasons(table: Table) -> tuple[tuple[str, str], ...]:
+    """Why numbers of a table are not there, each reason once; the rarer ones are left to tooltips."""
+    found: dict[str, dict[str, None]] = {}
+    for row in table.rows:
+        for column, cell in zip(table.columns, row.cells, strict=True):
+            if isinstance(cell, Number) and cell.reason is not None:
+                found.setdefault(cell.reason, {})[column.title] = None
+    return tuple((reason, ", ".join(titles)) for reason, titles in list(found.items())[:_MOST_REASONS])
+
+
+def _length(cell: Cell) -> int:
+    """Characters of a cell's text, 0 of what is none."""
+    return len(cell) if isinstance(cell, str) else len(getattr(cell, "text", ""))
 
 
 def _head(table: Table, place: int, column: Column) -> Head:
@@ -69,6 +89,7 @@ def _head(table: Table, place: int, column: Column) -> Head:
         origin=origins.pop() if len(origins) == 1 else None,
         largest=max(values, default=0.0),
         sorted=direction if order.removeprefix("-") == column.key else None,
+        long=not column.numeric and any(_length(cell) > _LONG for cell in cells),
     )
 
 
