@@ -167,7 +167,7 @@ class Page(Record, frozen=True):
     """
 
     title: str
-    kind: Literal["run", "comparison", "sweep", "study"]
+    kind: Literal["run", "comparison", "sweep", "study", "calibration"]
     verdict: str
     state: State
     sections: tuple[Section, ...]
