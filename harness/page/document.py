@@ -87,6 +87,7 @@ class Row(Record, frozen=True):
 class Table(Record, frozen=True):
     """A table: ``id`` is unique on the page. ``sorted_by`` is the column (and "-" in front: from large to small) that
     the rows are sorted by as given; None: in an order of their own. ``filter``: its rows can be filtered by text.
+    ``legend``: (class of a colour, its meaning), where cells have bars of parts.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Table(Record, frozen=True):
     sorted_by: str | None = None
     filter: bool = False
     note: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 class Chart(Record, frozen=True):

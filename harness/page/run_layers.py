@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness import isa
 from harness.page.document import Block, Cell, Column, Fold, Link, Mark, Row, Section, Stack, Table
 from harness.page.values import Number, derived, measured, missing
-from harness.result import Layer, Result
+from harness.result import ArenaPart, Layer, Result
 
 NO_CLASSES = "this emulator counts instructions without telling them apart"
 NO_MACS = "no multiply-accumulates are counted for this operator"
@@ -64,6 +64,7 @@ def _table(result: Result) -> Table:
         Column(key="macs", title="MACs", numeric=True, adds=True,
                help="Multiply-accumulates that the operator's shapes make necessary"),
         Column(key="per_mac", title="per MAC", numeric=True, help="Instructions for each multiply-accumulate"),
+        *_arena_columns(result),
         Column(key="mix", title="class mix", help="Instruction classes as shares of the layer; numbers: table below"),
     )  # fmt: skip
     rows = [_row(layer, result) for layer in result.layers]
@@ -73,13 +74,40 @@ def _table(result: Result) -> Table:
         columns=columns,
         rows=(*rows, _overhead(result), _total(result)),
         filter=True,
-        note=f"Colours of the class mix, from the left: {', '.join(isa.CLASSES)}." if result.counts.classes else "",
+        legend=_legend(result),
     )
+
+
+def _arena_columns(result: Result) -> tuple[Column, ...]:
+    """The arena's column, where the result says what lies in it."""
+    if result.arena is None:
+        return ()
+    text = "Bytes of tensors and scratch buffers that are alive while it runs"
+    return (Column(key="arena", title="arena", help=text, numeric=True),)
+
+
+def _arena(layer: Layer, result: Result) -> tuple[Number, ...]:
+    if result.arena is None:
+        return ()
+    if layer.arena is None:
+        return (missing("B", "not told for this operator"),)
+    return (arena_number(layer.arena, result.arena),)
+
+
+def arena_number(size: int, part: ArenaPart) -> Number:
+    """Bytes of the arena, as the result says that they came about."""
+    return measured(size, "B") if part.origin == "measured" else derived(size, "B")
+
+
+def _legend(result: Result) -> tuple[tuple[str, str], ...]:
+    """The colours of the classes that there are."""
+    whole = result.counts.classes or {}
+    return tuple((f"part-{index}", name) for index, name in enumerate(isa.CLASSES) if whole.get(name))
 
 
 def _row(layer: Layer, result: Result) -> Row:
     cells: tuple[Cell, ...] = (
-        measured(layer.index, ""),
+        str(layer.index),
         Link(text=layer.op, target=PAIRS, chooses=tag(layer.index)),
         layer.name,
         shape(layer),
@@ -87,6 +115,7 @@ def _row(layer: Layer, result: Result) -> Row:
         share(layer.instructions, result.counts.total),
         macs(layer.macs),
         per_mac(layer.instructions_per_mac),
+        *_arena(layer, result),
         mix(layer.classes),
     )  # fmt: skip
     return Row(cells=cells, id=tag(layer.index), state=None if layer.output_exact else "fail")
@@ -96,7 +125,7 @@ def _overhead(result: Result) -> Row:
     counts = result.counts
     cells: tuple[Cell, ...] = (
         "", "around the operators", "", "", measured(counts.overhead, "instructions"),
-        share(counts.overhead, counts.total), "", "", "",
+        share(counts.overhead, counts.total), "", "", *[""] * len(_arena_columns(result)), "",
     )  # fmt: skip
     return Row(cells=cells, kind="other")
 
@@ -105,7 +134,8 @@ def _total(result: Result) -> Row:
     counts = result.counts
     cells: tuple[Cell, ...] = (
         "", "inference", "", "", measured(counts.total, "instructions"), share(counts.total, counts.total),
-        macs(counts.macs), per_mac(counts.instructions_per_mac), mix(counts.classes),
+        macs(counts.macs), per_mac(counts.instructions_per_mac), *[""] * len(_arena_columns(result)),
+        mix(counts.classes),
     )  # fmt: skip
     return Row(cells=cells, kind="total")
 
@@ -117,7 +147,7 @@ def shape(layer: Layer) -> str:
 
 def share(part: int, whole: int) -> Number:
     """A part of a whole in per cent."""
-    return derived(100 * part / whole, "%", 1) if whole else missing("%", "nothing was executed", "derived")
+    return derived(100 * part / whole, "%", 2) if whole else missing("%", "nothing was executed", "derived")
 
 
 def macs(value: int) -> Number:
@@ -149,7 +179,7 @@ def _classes(result: Result) -> Table:
         Column(key="op", title="operator"),
         *(Column(key=name, title=name, help=_CLASS_HELP[name], numeric=True, adds=True) for name in used),
     )
-    rows = [Row(cells=(measured(layer.index, ""), layer.op, *_counts(layer.classes, used))) for layer in result.layers]
+    rows = [Row(cells=(str(layer.index), layer.op, *_counts(layer.classes, used))) for layer in result.layers]
     total = Row(cells=("", "inference", *_counts(whole, used)), kind="total")
     return Table(
         id="class-table",
@@ -179,7 +209,7 @@ def _outputs(result: Result) -> Table:
     rows = tuple(
         Row(
             cells=(
-                measured(layer.index, ""), layer.op, layer.name, shape(layer), layer.output_crc32,
+                str(layer.index), layer.op, layer.name, shape(layer), layer.output_crc32,
                 Mark(state="pass", text="equal") if layer.output_exact else Mark(state="fail", text="differs"),
             ),
             state=None if layer.output_exact else "fail",

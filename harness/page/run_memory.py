@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.page import svg, text
+from harness.page import run_arena, svg, text
 from harness.page.document import Block, Cell, Chart, Column, Row, Section, Table
 from harness.page.run_layers import share
 from harness.page.values import derived, given, measured
@@ -95,4 +95,7 @@ def section(result: Result) -> Section:
     )
     rows = tuple(Row(cells=(region, part, measured(size, "B"), what)) for region, part, size, what in parts)
     table = Table(id="region-table", caption="Regions of memory", columns=columns, rows=rows)
-    return Section(id="memory", title="Memory", blocks=(table,))
+    blocks: tuple[Block, ...] = (table,)
+    if result.arena is not None:
+        blocks += run_arena.blocks(result, result.arena)
+    return Section(id="memory", title="Memory", blocks=blocks)

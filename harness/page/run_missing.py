@@ -32,6 +32,9 @@ def _counted(result: Result) -> list[NotMeasured]:
         found.append(NotMeasured(item="instruction classes", reason=NO_CLASSES, command=again(result, emulator="qemu")))
     if result.functions is None:
         found.append(NotMeasured(item="functions", reason=NO_FUNCTIONS, command=again(result, emulator="qemu")))
+    if result.arena is None:
+        reason = "the run was stored by a version of the harness that did not record it"
+        found.append(NotMeasured(item="the arena over time", reason=reason, command=again(result)))
     return found
 
 

@@ -9,7 +9,7 @@ from harness.page.document import Block, Cell, Chart, Code, Column, Command, Fac
 from harness.page.values import Number, Origin
 from harness.records import Record
 
-_TALL = 24  # rows from which a table scrolls by itself
+_TALL = 40  # rows from which a table scrolls by itself
 _LONG = 32  # characters from which a column's text is wrapped
 _MOST_REASONS = 6
 _WIDE = 12  # columns from which a table scrolls to the side
@@ -33,6 +33,12 @@ class Head(Record, frozen=True):
     largest: float
     sorted: str | None
     long: bool
+
+    @property
+    def under(self) -> str:
+        """What stands below the title: the unit, if the title does not say it, and the origin."""
+        unit = "" if self.unit == self.column.title else self.unit
+        return ", ".join(word for word in (unit, self.origin) if word)
 
 
 class Columns(Record, frozen=True):

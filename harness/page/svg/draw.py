@@ -10,6 +10,8 @@ from harness.page import text
 
 Element = ET.Element
 
+_NAMES = 20  # names that find room along a drawing
+
 
 def drawing(kind: str, height: float, label: str) -> Element:
     """An empty drawing of so many pixels in height. ``kind`` is its class, ``label`` what is read out."""
@@ -63,6 +65,32 @@ def _short(number: float) -> str:
     """At most three decimals, without trailing zeros."""
     written = f"{number:.3f}".rstrip("0").rstrip(".")
     return "0" if written in ("-0", "") else written
+
+
+def levels(
+    root: Element, title: str, along: str, height: float, base: float, ticks: Sequence[tuple[float, float]]
+) -> None:
+    """The titles of both axes, and a line at each value that goes up: (value, its place), with the value on it."""
+    write(root, title, 0, 12, "axis")
+    write(root, along, "100%", height - 3, "axis", "end")
+    for value, y in ticks:
+        add(root, "line", x1=0, x2="100%", y1=y, y2=y, class_="grid")
+        write(root, brief(value), 0, y - 3, "tick")
+    add(root, "line", x1=0, x2="100%", y1=base, y2=base, class_="base")
+
+
+def names(root: Element, given: Sequence[str], base: float) -> None:
+    """Names of steps below the axis, as many as there is room for."""
+    every = -(-len(given) // _NAMES)
+    for index in range(0, len(given), every or 1):
+        write(root, given[index], percent((index + 0.5) / len(given)), base + 16, "tick", "middle")
+
+
+def limits(root: Element, given: Sequence[tuple[str, float]]) -> None:
+    """Lines across the drawing with their texts at the right: (text, place)."""
+    for said, y in given:
+        add(root, "line", x1=0, x2="100%", y1=y, y2=y, class_="limit")
+        write(root, said, "100%", y - 4, "tick", "end")
 
 
 def ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:

@@ -18,7 +18,7 @@ class Step(Record, frozen=True):
     name: str
     value: float | None
     tip: str
-    kind: str = "part-0"
+    kind: str = ""
     tag: str | None = None
 
 
@@ -40,32 +40,22 @@ def steps(given: Sequence[Step], title: str, along: str, label: str, lines: Sequ
     def down(value: float) -> float:
         return base - (base - _TOP) * value / top
 
-    draw.write(root, title, 0, 12, "axis")
-    draw.write(root, along, "100%", height - 3, "axis", "end")
-    for tick in draw.ticks(0, top, 4)[1:]:
-        draw.add(root, "line", x1=0, x2="100%", y1=down(tick), y2=down(tick), class_="grid")
-        draw.write(root, draw.brief(tick), 0, down(tick) - 3, "tick")
+    draw.levels(root, title, along, height, base, [(tick, down(tick)) for tick in draw.ticks(0, top, 4)[1:]])
     _columns(root, given, down, base)
-    draw.add(root, "line", x1=0, x2="100%", y1=base, y2=base, class_="base")
-    for line in lines:
-        draw.add(root, "line", x1=0, x2="100%", y1=down(line.value), y2=down(line.value), class_="limit")
-        draw.write(root, line.text, "100%", down(line.value) - 4, "tick", "end")
+    draw.names(root, [item.name for item in given], base)
+    draw.limits(root, [(line.text, down(line.value)) for line in lines])
     return draw.finish(root)
 
 
 def _columns(root: draw.Element, given: Sequence[Step], down: Callable[[float], float], base: float) -> None:
     """A column a step; its top is the line."""
     width = 1 / max(len(given), 1)
-    every = -(-len(given) // 20)  # as many names as there is room for
     before: float | None = None
     for index, item in enumerate(given):
-        left, right = draw.percent(index * width), draw.percent((index + 1) * width)
-        if index % every == 0:
-            draw.write(root, item.name, draw.percent((index + 0.5) * width), base + 16, "tick", "middle")
         if item.value is None:
             before = None
             continue
-        y = down(item.value)
+        left, right, y = draw.percent(index * width), draw.percent((index + 1) * width), down(item.value)
         group = draw.mark(root, item.tip, chooses=item.tag)
         draw.add(group, "rect", x=left, y=y, width=draw.percent(width), height=base - y, class_=f"area {item.kind}")
         draw.add(group, "line", x1=left, x2=right, y1=y, y2=y, class_="step")

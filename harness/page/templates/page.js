@@ -72,7 +72,7 @@
       this.adds = this.heads.findIndex((head) => head.dataset.adds !== undefined);
       this.bar = make("div", { class: "bar-of-table" });
       this.status = make("span", { class: "status", role: "status" });
-      if (this.heads.some((head) => head.classList.contains("n")) && this.rows.length > 2) this.addSorting();
+      if (this.heads.some((head) => head.classList.contains("n")) && this.rows.length > 5) this.addSorting();
       const caption = block.querySelector(".caption");
       if (block.dataset.filter === "true") this.addFilter(caption.textContent);
       this.chips = make("span", { class: "chips" });
