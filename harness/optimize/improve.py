@@ -1,11 +1,16 @@
-"""Improves a user's network for a scenario, step by step: every step that is left is tried, what pays most is taken."""
+"""Improves a user's network for a scenario, step by step: every step that is left is tried, what pays most is taken.
+
+Where no single step pays, two at once are tried.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -210,63 +215,88 @@ def _first(bench: Bench, path: Path, content: bytes, start: Start) -> _State:
 
 
 class _Step(Record, frozen=True):
-    """A step to try: what is asked for, and how it is built."""
+    """A step to try: which of the network's change, type, kernels and level becomes what."""
 
     words: str
-    asked: Asked
-    kernels: str
-    optimisation: str
+    to: tuple[tuple[str, str], ...]
+
+    def asked(self, bench: Bench, state: _State) -> Asked:
+        """The version of the network that it needs."""
+        found: dict[str, Any] = {"change": "none", "type": state.standing.variant.type, **dict(self.to)}
+        return bench.asked(state.content, found["change"], found["type"])
+
+    def variant(self, now: Variant, sha256: str) -> Variant:
+        """How that version is built."""
+        built = {name: value for name, value in self.to if name != "change"}
+        return msgspec.structs.replace(now, sha256=sha256, **built)
 
 
-def _steps(bench: Bench, state: _State) -> list[_Step]:
-    """Every step that is left from where the improvement is."""
-    now, space = state.standing.variant, bench.scenario.file.space
-    same = bench.asked(state.content, "none", now.type)
-    found = []
+def _steps(scenario: Scenario, now: Variant) -> list[_Step]:
+    """Every single step that is left from there."""
+    space, found = scenario.file.space, list[_Step]()
     if now.type == "float32" and "int8" in space.types:
-        asked = bench.asked(state.content, "none", "int8")
-        found.append(_Step(words="quantise to int8", asked=asked, kernels=now.kernels, optimisation=now.optimisation))
+        found.append(_Step(words="quantise to int8", to=(("type", "int8"),)))
     for kernels in KERNEL_SETS:
         if kernels in space.kernels and kernels != now.kernels:
-            words = f"kernels {now.kernels} to {kernels}"
-            found.append(_Step(words=words, asked=same, kernels=kernels, optimisation=now.optimisation))
+            found.append(_Step(words=f"kernels {now.kernels} to {kernels}", to=(("kernels", kernels),)))
     for level in OPTIMISATIONS:
         if level in space.optimisation and level != now.optimisation:
-            words = f"level {now.optimisation} to {level}"
-            found.append(_Step(words=words, asked=same, kernels=now.kernels, optimisation=level))
-    for change, words in _CHANGES.items():
-        asked = bench.asked(state.content, change, now.type)
-        found.append(_Step(words=words, asked=asked, kernels=now.kernels, optimisation=now.optimisation))
+            found.append(_Step(words=f"level {now.optimisation} to {level}", to=(("optimisation", level),)))
+    found += [_Step(words=words, to=(("change", change),)) for change, words in _CHANGES.items()]
     return found
 
 
+def _pairs(steps: Sequence[_Step]) -> list[_Step]:
+    """Two steps at once that are about different things: int8 may pay with the kernels that are made for it alone."""
+    return [
+        _Step(words=f"{one.words}, and {other.words}", to=(*one.to, *other.to))
+        for one, other in itertools.combinations(steps, 2)
+        if not {name for name, _ in one.to} & {name for name, _ in other.to}
+    ]
+
+
 def _round(bench: Bench, state: _State) -> tuple[Round, _State]:
-    steps = _steps(bench, state)
-    made_of = bench.made([step.asked for step in steps])
+    """Every single step tried; where none of them may be taken, every pair of them, too."""
+    steps = _steps(bench.scenario, state.standing.variant)
+    found = _tried(bench, state, steps)
+    if all(item.reason is not None for item, _ in found):
+        found += _tried(bench, state, _pairs(steps))
+    found.sort(key=lambda item: (item[0].reason is not None, -(item[0].worth or 0.0)))
+    best, after = found[0]
+    done = Round(
+        before=state.standing,
+        tried=tuple(item for item, _ in found),
+        taken=best if best.reason is None else None,
+    )
+    return done, state if done.taken is None or after is None else after
+
+
+def _tried(bench: Bench, state: _State, steps: Sequence[_Step]) -> list[tuple[Tried, _State | None]]:
+    """What each step would bring, and where it would lead; None: nowhere."""
+    asked = [step.asked(bench, state) for step in steps]
+    made_of = bench.made(asked)
     now = state.standing
     wanted: list[tuple[Variant, Made]] = []
-    for step in steps:
-        made = made_of[step.asked]
+    for step, item in zip(steps, asked, strict=True):
+        made = made_of[item]
         if not isinstance(made, BadInputError):
-            variant = Variant(label=now.variant.label, sha256=made.built.sha256, type=step.asked.type,
-                              kernels=step.kernels, optimisation=step.optimisation)  # fmt: skip
-            wanted.append((variant, made))
+            wanted.append((step.variant(now.variant, made.built.sha256), made))
     standings = iter(bench.standings(wanted))
-    found: list[tuple[Tried, bytes, bytes]] = []
-    for step in steps:
-        made = made_of[step.asked]
+    found: list[tuple[Tried, _State | None]] = []
+    for step, item in zip(steps, asked, strict=True):
+        made = made_of[item]
         if isinstance(made, BadInputError):
-            found.append((_impossible(step, made), b"", b""))
-        else:
-            content = state.content if step.asked.change == "none" else made.content
-            found.append((tried(step.words, now, next(standings), made.summary), content, made.built.content))
-    found.sort(key=lambda item: (item[0].reason is not None, -(item[0].worth or 0.0)))
-    best, content, tflite = found[0]
-    taken = best if best.reason is None and best.after is not None else None
-    done = Round(before=now, tried=tuple(item for item, *_ in found), taken=taken)
-    if taken is None or taken.after is None:
-        return done, state
-    return done, _State(content=content, tflite=tflite, standing=taken.after)
+            found.append((_impossible(step, made), None))
+            continue
+        after = next(standings)
+        content = state.content if item.change == "none" else made.content
+        found.append(
+            (
+                tried(step.words, now, after, made.summary),
+                _State(content=content, tflite=made.built.content, standing=after),
+            )
+        )
+    return found
 
 
 def _impossible(step: _Step, error: BadInputError) -> Tried:

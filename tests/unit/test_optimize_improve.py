@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from optimize_maker import measured, measurement, quantity, scenario
 from rich.console import Console
@@ -15,10 +18,14 @@ from harness.optimize import ablate, improve, judge
 from harness.optimize.improve import SCHEMA, Improved, Round
 from harness.optimize.records import TestAccuracy
 from harness.optimize.scenario import Scenario
+from harness.optimize.space import Type
 from harness.optimize.variants import Standing, Variant
 from harness.report import optimize_improve as report
 from harness.zoo import versions
+from harness.zoo.candidates import Built
 from harness.zoo.evaluate import Accuracy
+from harness.zoo.training import Training
+from harness.zoo.versions import Asked, Change, Made
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -102,3 +109,59 @@ def test_files_that_are_no_keras_network_are_told_apart(tmp_path: Path) -> None:
 def test_values_of_options_that_there_are_not_are_refused(given: tuple[str, str, str]) -> None:
     with pytest.raises(BadInputError, match=r"^--\w+ \S+: unknown"):
         start_of(*given)
+
+
+class Paper:
+    """A bench that knows latencies without measuring: int8 is fast with CMSIS-NN alone, and slow without it."""
+
+    def __init__(self, made: Scenario) -> None:
+        self.scenario = made
+
+    def asked(self, content: bytes, change: Change, kind: Type) -> Asked:
+        return Asked(content=content, change=change, type=kind, dataset="digits",
+                     settings=Training(epochs=1), seed=1)  # fmt: skip
+
+    def made(self, wanted: Sequence[Asked]) -> dict[Asked, Made | BadInputError]:
+        accuracy = Accuracy(correct=90, images=100)
+        return {
+            item: Made(
+                content=b"keras", built=Built(content=item.type.encode(), macs=1, sha256=item.type), summary="",
+                validation=accuracy,
+            )
+            if item.change == "none"
+            else BadInputError("no such version")
+            for item in wanted
+        }  # fmt: skip
+
+    def standings(self, wanted: Sequence[tuple[Variant, Made]]) -> tuple[Standing, ...]:
+        slow = {("int8", "cmsis-nn"): 10.0, ("int8", "reference"): 60.0}
+        return tuple(
+            msgspec.structs.replace(
+                standing(self.scenario, slow.get((item.type, item.kernels), 40.0), 1_000, 90), variant=item
+            )
+            for item, _ in wanted
+        )
+
+
+def test_two_steps_that_pay_together_alone_are_taken_together(made: Scenario) -> None:
+    bench: Any = Paper(made)
+    start = standing(made, 40.0, 1_000, 90)
+    state = improve._State(content=b"keras", tflite=b"float32", standing=start)
+    done, after = improve._round(bench, state)
+    assert done.taken is not None and done.taken.step == "quantise to int8, and kernels reference to cmsis-nn"
+    assert (after.standing.variant.type, after.standing.variant.kernels) == ("int8", "cmsis-nn")
+    assert (after.tflite, after.standing.state) == (b"int8", "met")
+    words = [item.step for item in done.tried]
+    assert len(words) == len(set(words)) and "quantise to int8" in words
+    assert not any("to -O2, and level" in item for item in words)  # one thing has one value
+
+
+def test_pairs_are_not_tried_where_a_single_step_pays(made: Scenario) -> None:
+    bench: Any = Paper(made)
+    start = msgspec.structs.replace(
+        standing(made, 60.0, 1_000, 90),
+        variant=Variant(label="w", sha256="0" * 64, type="int8", kernels="reference", optimisation="-Os"),
+    )
+    done, _ = improve._round(bench, improve._State(content=b"keras", tflite=b"int8", standing=start))
+    assert done.taken is not None and done.taken.step == "kernels reference to cmsis-nn"
+    assert not any(", and " in item.step for item in done.tried)
