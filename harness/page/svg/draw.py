@@ -67,16 +67,19 @@ def _short(number: float) -> str:
     return "0" if written in ("-0", "") else written
 
 
-def levels(
-    root: Element, title: str, along: str, height: float, base: float, ticks: Sequence[tuple[float, float]]
-) -> None:
-    """The titles of both axes, and a line at each value that goes up: (value, its place), with the value on it."""
+def levels(root: Element, base: float, ticks: Sequence[tuple[float, float]]) -> None:
+    """A line at each value that goes up, (value, its place), behind what is drawn next."""
+    for _, y in ticks:
+        add(root, "line", x1=0, x2="100%", y1=y, y2=y, class_="grid")
+    add(root, "line", x1=0, x2="100%", y1=base, y2=base, class_="base")
+
+
+def scales(root: Element, title: str, along: str, height: float, ticks: Sequence[tuple[float, float]]) -> None:
+    """The titles of both axes, and the values on their lines, in front of what was drawn."""
     write(root, title, 0, 12, "axis")
     write(root, along, "100%", height - 3, "axis", "end")
     for value, y in ticks:
-        add(root, "line", x1=0, x2="100%", y1=y, y2=y, class_="grid")
         write(root, brief(value), 0, y - 3, "tick")
-    add(root, "line", x1=0, x2="100%", y1=base, y2=base, class_="base")
 
 
 def names(root: Element, given: Sequence[str], base: float) -> None:

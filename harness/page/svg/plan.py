@@ -9,7 +9,7 @@ from harness.page.svg.steps import Line
 from harness.records import Record
 
 _HEIGHT = 240
-_TOP = 22
+_TOP = 34
 _BOTTOM = 34
 
 
@@ -37,12 +37,14 @@ def plan(pieces: Sequence[Piece], count: int, title: str, along: str, label: str
     def down(value: float) -> float:
         return base - (base - _TOP) * value / top
 
-    draw.levels(root, title, along, _HEIGHT, base, [(tick, down(tick)) for tick in draw.ticks(0, top, 4)[1:]])
+    ticks = [(tick, down(tick)) for tick in draw.ticks(0, top, 4)[1:]]
+    draw.levels(root, base, ticks)
     for piece in pieces:
         left, width = piece.first / count, (piece.last - piece.first + 1) / count
         group = draw.mark(root, piece.tip, chooses=piece.tag)
         y, height = down(piece.high), max(down(piece.low) - down(piece.high), 0.5)
         draw.add(group, "rect", x=draw.percent(left), y=y, width=draw.percent(width), height=height, class_=piece.kind)
+    draw.scales(root, title, along, _HEIGHT, ticks)
     draw.names(root, [str(index) for index in range(count)], base)
     draw.limits(root, [(line.text, down(line.value)) for line in lines])
     return draw.finish(root)

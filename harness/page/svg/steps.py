@@ -8,7 +8,7 @@ from harness.page.svg import draw
 from harness.records import Record
 
 _HEIGHT = 200
-_TOP = 22
+_TOP = 34
 _BOTTOM = 34
 
 
@@ -40,8 +40,10 @@ def steps(given: Sequence[Step], title: str, along: str, label: str, lines: Sequ
     def down(value: float) -> float:
         return base - (base - _TOP) * value / top
 
-    draw.levels(root, title, along, height, base, [(tick, down(tick)) for tick in draw.ticks(0, top, 4)[1:]])
+    ticks = [(tick, down(tick)) for tick in draw.ticks(0, top, 4)[1:]]
+    draw.levels(root, base, ticks)
     _columns(root, given, down, base)
+    draw.scales(root, title, along, height, ticks)
     draw.names(root, [item.name for item in given], base)
     draw.limits(root, [(line.text, down(line.value)) for line in lines])
     return draw.finish(root)
