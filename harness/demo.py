@@ -20,3 +20,11 @@ def run_demo(progress: Progress) -> tuple[Result, ...]:
         for platform in PLATFORMS
         for kernels in reversed(KERNEL_SETS)
     )
+
+
+def write_report(result: Result) -> Path:
+    """Write the report of one of the runs where ``harness report`` writes it; returns the file."""
+    from harness.page import named, write  # which nothing else here needs
+
+    name, page = named.run_page(result)
+    return write.write(page, write.place(name))

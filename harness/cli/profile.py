@@ -137,19 +137,21 @@ def _write_features(result: Result, path: Path) -> None:
 @app.command()
 def demo() -> int:
     """Profile the network that the project ships on three boards with both kernel sets."""
-    from harness.demo import run_demo
+    from harness.demo import run_demo, write_report
     from harness.report import tables
     from harness.report.progress import Steps
     from harness.store import runs_folder
 
     with Steps() as steps:
         results = run_demo(steps)
+    report = write_report(results[0])
     console = tables.console()
     console.print(tables.result(results[0], console))
     console.print()
     console.print(tables.summary(results))
     console.print()
     console.print(f"{len(results)} runs stored in {relative(runs_folder())}", markup=False, soft_wrap=True)
+    console.print(f"report of the first in {relative(report)}", markup=False, soft_wrap=True)
     return EXIT_PASS if all(result.verdict.passed for result in results) else EXIT_VERDICT_NO
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli.app import app, relative
 from harness.errors import EXIT_PASS
-
-if TYPE_CHECKING:
-    from harness.page.document import Page
 
 
 @app.command()
@@ -28,6 +25,10 @@ def report(
         str | None,
         typer.Option("--compare", metavar="BASE", help="Another run, to be put beside this one.", show_default=False),
     ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", help="A policy of the gate that judges the comparison.", show_default=False),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="The file; results/reports/NAME.html.", show_default=False),
@@ -35,18 +36,11 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.", show_default=False)] = False,
 ) -> int:
     """Write a report as one HTML file that needs no network: a run, a comparison, a sweep or a study."""
-    from harness.page import write
+    from harness.page import named, write
 
-    name, page = _page(what, compare)
+    name, page = named.page(what, compare, policy)
     path = write.write(page, output or write.place(name))
     typer.echo(relative(path))
     if show:
         write.show(path)
     return EXIT_PASS
-
-
-def _page(what: str, compare: str | None) -> tuple[str, Page]:
-    """The report of what the user names, and the name of its file."""
-    from harness.page import named
-
-    return named.page(what, compare)

@@ -49,11 +49,11 @@ def _time(result: Result) -> list[NotMeasured]:
                 command=again(result, cycles=True),
             )
         )
-    found.append(
-        NotMeasured(
-            item="energy",
-            reason="it is estimated from a stored run, never measured here",
-            command=f"harness energy {result.run_id}",
+        found.append(
+            NotMeasured(
+                item="energy",
+                reason="it is estimated from cycles, never measured here",
+                command=f"harness energy {result.run_id}",
+            )
         )
-    )
     return found
