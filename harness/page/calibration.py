@@ -295,7 +295,7 @@ def _chart(family: Family, prefix: str) -> Chart:
         summary=summary,
         table=f"{prefix}-left-out" if networks else f"{prefix}-residuals",
         note="" if family.bounds is None else f"The lines are the band of {100 * family.coverage:.0f} % for networks.",
-        legend=(("part-9", "ring: a row by the fit"), ("part-2", "cross: a network, by a fit without it")),
+        legend=(("ring part-9", "a row, by the fit"), ("cross part-2", "a network, by a fit without it")),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def layers(shown: Compared) -> tuple[Chart, ...]:
     )
     svg = scatter(points, Axis(title="layer, in the order of the network"),
                   Axis(title="change, instructions", include=(0.0,)), summary, (line,), height=240)  # fmt: skip
-    legend = (("part-2", "triangle: more instructions in B"), ("part-0", "ring: no more"))
+    legend = (("triangle part-2", "more instructions in B"), ("ring part-0", "no more"))
     return (Chart(id="compare-chart", title="Change of each layer", svg=svg, summary=summary, table="compare-layers",
                   legend=legend),)  # fmt: skip
 

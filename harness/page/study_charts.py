@@ -13,10 +13,10 @@ from harness.page import study_tables as tables
 from harness.page.document import Chart, Column, Row, Table
 from harness.page.svg import Axis, Bar, Line, Part, Point, Polyline, Step, bars, scatter, steps
 from harness.page.svg.scatter import Shape
-from harness.page.values import Number, derived
+from harness.page.values import Number
 
 _NEAR = 2.0  # a limit is drawn where it is at most so many times beyond the points
-_LOGARITHMIC_FROM = 30.0
+_LOGARITHMIC_FROM = 10.0
 
 
 class _Look(NamedTuple):
@@ -70,7 +70,7 @@ def front(scenario: Scenario, records: Sequence[TrialRecord], chosen: Sequence[i
         summary=summary,
         table="study-trials",
         note=" ".join(notes),
-        legend=tuple((_LOOKS[name].kind, f"{_LOOKS[name].shape}: {_LOOKS[name].means}")
+        legend=tuple((f"{_LOOKS[name].shape} {_LOOKS[name].kind}", _LOOKS[name].means)
                      for name in reversed(order) if counts[name]),
     )  # fmt: skip
 
@@ -151,14 +151,14 @@ def _step(scenario: Scenario, index: int, item: TrialRecord | None, metric: str)
 def _turns(scenario: Scenario, turns: Sequence[tuple[int, TrialRecord]]) -> Table:
     names = tuple(dict.fromkeys((*scenario.file.objectives, ACCURACY, "instructions")))
     rows = [
-        Row(cells=(derived(index, ""), tables.link(item), *(tables.value(scenario, item, name) for name in names)))
+        Row(cells=(str(index), tables.link(item), *(tables.value(scenario, item, name) for name in names)))
         for index, item in turns
     ]
     return Table(
         id="study-turns",
         caption="Where the best so far turned",
         columns=(
-            Column(key="after", title="after trial", numeric=True),
+            Column(key="after", title="after trial"),
             Column(key="best", title="best"),
             *(Column(key=name, title=metrics.named(name), numeric=True) for name in names),
         ),

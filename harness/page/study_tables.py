@@ -170,7 +170,7 @@ def trials(scenario: Scenario, records: Sequence[TrialRecord], id_: str, caption
         id=id_,
         caption=f"{caption}: {len(records):,}",
         columns=(
-            Column(key="trial", title="trial", numeric=places),
+            Column(key="trial", title="trial"),
             Column(key="network", title="network", help="What was chosen: family, widths, type, kernels, level."),
             Column(key="state", title="ended"),
             Column(key="budgets", title="missed or undecided", help="The budgets; with ? the undecided ones."),
@@ -199,7 +199,7 @@ def _trial(scenario: Scenario, record: TrialRecord, names: Sequence[str], places
         text = f"the same as trial {record.duplicate_of}"
     elif not record.measured:
         text = why(record)
-    first: Cell = derived(record.number, "") if places else link(record)
+    first: Cell = str(record.number) if places else link(record)
     epochs = missing("", "it was not trained", "given") if record.epochs is None else given(record.epochs, "")
     return Row(
         cells=(first, record.candidate.label, mark(ended(record)), text,

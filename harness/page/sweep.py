@@ -24,6 +24,7 @@ from harness.page.document import (
     Text,
 )
 from harness.page.sweep_tables import FAILED, INFEASIBLE, Points
+from harness.page.values import given
 from harness.sweep import pareto
 from harness.sweep.metrics import ESTIMATES, METRICS
 from harness.sweep.plan import Plan
@@ -103,23 +104,27 @@ def _facts(points: Points) -> list[tuple[str, Cell]]:
     goals = points.ranking.goals
     facts: list[tuple[str, Cell]] = [
         ("objectives", ", ".join(map(tables.goal_name, goals))),
-        ("budgets", _budgets(points) or "none but each board's own memory"),
+        *_budgets(points),
     ]
     facts += [(f"all points: {name}", value) for name, value in points.common if (name, value) != ("TFLM", "packaged")]
     facts += [(f"{name} is estimated", f"by {model}") for name in ESTIMATES for model in _models(points, name)]
     return facts
 
 
-def _budgets(points: Points) -> str:
+def _budgets(points: Points) -> list[tuple[str, Cell]]:
     budgets = points.ranking.plan.budgets
-    found = []
-    for name, limit in budgets.limits().items():
-        side = "most" if METRICS[name].direction == "min" else "least"
-        found.append(f"{metrics.named(name)} at {side} {METRICS[name].text(limit)}")
-    for name, limits in budgets.by_platform.items():
-        each = ", ".join(f"{METRICS[name].text(limit)} on {platform}" for platform, limit in limits.items())
-        found.append(f"{metrics.named(name)} at most {each}")
-    return "; ".join(found)
+    found = [_budget(name, limit, "") for name, limit in budgets.limits().items()]
+    found += [_budget(name, limit, f" on {platform}")
+              for name, limits in budgets.by_platform.items() for platform, limit in limits.items()]  # fmt: skip
+    return found or [("budgets", "none but each board's own memory")]
+
+
+def _budget(metric: str, limit: float, where: str) -> tuple[str, Cell]:
+    side = "most" if METRICS[metric].direction == "min" else "least"
+    unit = metrics.unit(metric)
+    value = 100 * limit if unit == "%" else limit
+    digits = 0 if float(value).is_integer() else metrics.digits(value)
+    return f"budget: {metrics.named(metric)}{where} at {side}", given(value, unit, digits)
 
 
 def _models(points: Points, metric: str) -> list[str]:

@@ -17,7 +17,7 @@ from harness.sweep.pareto import Goal
 from harness.sweep.tables import PointRow
 
 _MOST = 4
-_LOGARITHMIC_FROM = 30.0
+_LOGARITHMIC_FROM = 10.0
 
 
 class _Look(NamedTuple):
@@ -79,7 +79,7 @@ def _chart(points: Points, x: str, y: str) -> Chart | None:
         table="sweep-points",
         note=_note((x, y), left),
         legend=tuple(
-            (look.kind, f"{look.shape}: {look.means}") for name, look in reversed(_LOOKS.items()) if counts[name]
+            (f"{look.shape} {look.kind}", look.means) for name, look in reversed(_LOOKS.items()) if counts[name]
         ),
     )
 

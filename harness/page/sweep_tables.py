@@ -183,11 +183,11 @@ def best(points: Points) -> Table | None:
 
 
 def _goal_columns(points: Points) -> tuple[Column, ...]:
-    return tuple(map(_metric_column, (goal.metric for goal in points.ranking.goals)))
+    return tuple(_metric_column(goal.metric) for goal in points.ranking.goals)
 
 
-def _metric_column(metric: str) -> Column:
-    return Column(key=metric, title=metrics.named(metric), numeric=True, bar=metric in ("instructions", "latency"))
+def _metric_column(metric: str, bar: bool = False) -> Column:
+    return Column(key=metric, title=metrics.named(metric), numeric=True, bar=bar)
 
 
 def front(points: Points) -> Table | None:
@@ -312,10 +312,9 @@ def every(points: Points) -> Table:
         id="sweep-points",
         caption=f"Every point: {len(points.rows):,}",
         columns=(
-            Column(key="number", title="#", numeric=True, help="The point's number, in the order of the axes."),
             *(Column(key=f"axis-{axis.name}", title=axis.name) for axis in axes),
             Column(key="state", title="state"),
-            *map(_metric_column, names),
+            *(_metric_column(name, name == points.ranking.goals[0].metric) for name in names),
             Column(key="run", title="run", help="The stored run: harness report RUN shows its layers and functions."),
         ),
         rows=tuple(_point(points, item, axes, names) for item in points.rows),
@@ -329,7 +328,6 @@ def _point(points: Points, item: PointRow, axes: Iterable[Axis], names: Iterable
     if item.row is not None and item.row.run_id is not None:
         run = Code(text=item.row.run_id[-12:], title=item.row.run_id)
     cells = (
-        derived(number, ""),
         *(axis.value(item) for axis in axes),
         mark(fate),
         *(value(item, name) for name in names),
