@@ -67,7 +67,8 @@ class Metric(Record, frozen=True):
         """A difference of two values for people, with its sign: "+12 B"; of shares in percentage points."""
         if self.unit == "%":
             return f"{100 * difference:+.2f} points"
-        return f"{difference:+,.6g} {self.unit}".strip()
+        number = f"{difference:+,}" if isinstance(difference, int) else f"{difference:+,.6g}"
+        return f"{number} {self.unit}".strip()
 
 
 _METRICS = (
