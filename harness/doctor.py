@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from harness import selftest, sources, toolchain
+from harness import library, selftest, sources, toolchain
 from harness.emulators import BACKENDS, plugin, renode_find
 from harness.errors import EmulationError, HarnessError
 from harness.paths import cache_folder, results_folder
@@ -35,6 +35,7 @@ def examine() -> tuple[Finding, ...]:
         _check("host compiler", lambda: toolchain.host().version),
         _check("TFLM sources", lambda: sources.locate().tflm_identity),
         _check("CMSIS-NN sources", _cmsis_nn),
+        _check("CMake and Ninja", _build_tools),
         _check("QEMU", _qemu),
         _check("counter self-test", lambda: _selftest("qemu")),
         _check("cache", lambda: _writable(cache_folder())),
@@ -52,9 +53,12 @@ def _check(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _cmsis_nn() -> str:
-    found = sources.locate()
-    sources.check_cmsis_nn(found.cmsis_nn)
-    return found.cmsis_nn_identity
+    sources.check_cmsis_nn(sources.cmsis_nn_folder())
+    return sources.cmsis_nn_identity()
+
+
+def _build_tools() -> str:
+    return ", ".join(library.program(name) for name in ("cmake", "ninja"))
 
 
 def _qemu() -> str:
@@ -102,9 +106,10 @@ def _renode() -> tuple[Finding, ...]:
 
 
 def _writable(folder: Path) -> str:
+    """Try it where it is, or where it would be made: looking leaves no folder behind."""
+    place = next(place for place in (folder, *folder.parents) if place.exists())
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=place):
             pass
     except OSError as error:
         raise HarnessError(f"{folder} cannot be written: {error.strerror}", "check its owner and free space") from error

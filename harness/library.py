@@ -231,10 +231,10 @@ def _build(title: str, folder: Path, arguments: list[str], progress: Progress) -
     progress(f"configuring {title}", None, None)
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
-        ninja = _program("ninja")
+        ninja = program("ninja")
         configured = process.run(
             [
-                *(_program("cmake"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"),
+                *(program("cmake"), "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={ninja}"),
                 *("-S", data_folder("firmware"), "-B", work / "build"),
                 *arguments,
             ],
@@ -276,8 +276,12 @@ def _failure(what: str, output: str) -> BuildError:
     return BuildError(f"{what} failed" + (f": {errors[0]}" if errors else ""), detail=output.strip()[-8000:] or None)
 
 
-def _program(name: str) -> str:
-    """cmake or ninja: beside the Python that runs (they are Python packages), else on PATH."""
+def program(name: str) -> str:
+    """cmake or ninja: beside the Python that runs (they are Python packages), else on PATH.
+
+    Raises:
+        MissingToolError: it is at neither place.
+    """
     beside = Path(sys.executable).parent / name
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which(name)
     if found is None:

@@ -52,10 +52,15 @@ def locate() -> Sources:
     return Sources(
         tflm=_crate_folder(crate["version"]) / "submodules" / "tensorflow",
         tflm_identity=f"{TFLM_VINTAGE} ({CRATE} {crate['version']}, sha256 {crate['checksum']})",
-        cmsis_nn=_cmsis_nn_folder(),
-        cmsis_nn_identity=f"CMSIS-NN {CMSIS_NN_VERSION} ({CMSIS_NN_PACKAGE} "
-        f"{importlib.metadata.version(CMSIS_NN_PACKAGE)}, sha256 {CMSIS_NN_SHA256})",
+        cmsis_nn=cmsis_nn_folder(),
+        cmsis_nn_identity=cmsis_nn_identity(),
     )
+
+
+def cmsis_nn_identity() -> str:
+    """What identifies CMSIS-NN's files, which ``check_cmsis_nn`` compares."""
+    installed = importlib.metadata.version(CMSIS_NN_PACKAGE)
+    return f"CMSIS-NN {CMSIS_NN_VERSION} ({CMSIS_NN_PACKAGE} {installed}, sha256 {CMSIS_NN_SHA256})"
 
 
 def _crate_folder(version: str) -> Path:
@@ -109,7 +114,12 @@ def _fetch() -> Path:
 
 
 @functools.cache
-def _cmsis_nn_folder() -> Path:
+def cmsis_nn_folder() -> Path:
+    """Where the vendored files of CMSIS-NN are.
+
+    Raises:
+        MissingToolError: bakenn is not installed.
+    """
     spec = importlib.util.find_spec(CMSIS_NN_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise MissingToolError(f"the Python package {CMSIS_NN_PACKAGE} is not installed", "pip install bakenn==1.0.0")

@@ -262,7 +262,7 @@ def disagreement(one: tuple[int, bytes, str, str], other: tuple[int, int, str, s
 def test_capstone_agrees_with_objdump_on_cmsis_nn(
     flags: list[str], architecture: str, armv8: bool, tmp_path: Path
 ) -> None:
-    root = sources._cmsis_nn_folder()
+    root = sources.cmsis_nn_folder()
     files = sorted((root / "cmsis_nn" / "Source").rglob("*.c"))
     subprocess.run(
         [f"{PREFIX}gcc", *flags, "-mthumb", "-O2", "-w", f"-I{root / 'cmsis_nn' / 'Include'}",

@@ -148,7 +148,7 @@ def test_nothing_of_cargo_is_needed_once_the_crate_is_there(registry: Path, bare
 @pytest.fixture
 def vendored(tmp_path: Path) -> Path:
     copy = tmp_path / "vendor"
-    shutil.copytree(sources._cmsis_nn_folder(), copy)
+    shutil.copytree(sources.cmsis_nn_folder(), copy)
     return copy
 
 
