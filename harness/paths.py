@@ -11,15 +11,19 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def data_folder(name: str) -> Path:
-    """The folder ``platforms`` or ``firmware``: inside an installed package, or beside it in a checkout."""
+    """The folder ``platforms``, ``firmware``, ``robot`` or ``results`` of an installed package, or of a checkout."""
     packaged = _PACKAGE / "data" / name
     return packaged if packaged.is_dir() else _PACKAGE.parent / name
 
 
 def checkout() -> Path | None:
-    """The root of the source checkout that the package runs from, or None for an installed package."""
+    """The root of the source checkout that the package runs from, or None for an installed package.
+
+    An installed package has its data inside. What lies beside it is not asked: ``pip install --target`` puts it into
+    other projects' folders, and these have a pyproject.toml, too.
+    """
     root = _PACKAGE.parent
-    return root if (root / "pyproject.toml").is_file() else None
+    return root if (root / "pyproject.toml").is_file() and not (_PACKAGE / "data").is_dir() else None
 
 
 def cache_folder() -> Path:
