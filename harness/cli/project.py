@@ -22,6 +22,7 @@ import msgspec
 import typer
 import typer.core
 
+from harness.cli import completing
 from harness.errors import HarnessError
 from harness.project import defaults, find, idle, keys
 from harness.project import file as files
@@ -83,6 +84,8 @@ class Command(typer.core.TyperCommand):
         global _now
         _now = None
         command = _path(ctx)
+        if ctx.resilient_parsing:
+            completing.prepare(self, command)
         project = None if ctx.resilient_parsing or command in _WITHOUT else _project(ctx, args)
         if project is None:
             with _naming_the_file(None):
