@@ -232,14 +232,14 @@ def _trial(item: TrialRecord) -> Row:
 
 
 def work(made: StudyFile, result: StudyResult) -> Text:
-    """What a study did, and what the memo and duplicates spared it."""
+    """What a study did for its trials, and what the memo and duplicates spared it; the finals come on top."""
     done = result.work
     failed = f", {done.failed:,} without numbers" if done.failed else ""
     how = "all of" if made.mode == "enumeration" else f"{made.sampler.upper()} in"
     return Text(
         f"{result.trials:,} trials ({how} {made.space:,} combinations, seed {made.seed}): {result.met:,} met, "
         f"{result.undecided:,} undecided, {result.missed:,} missed, {_counted(done.duplicates, 'duplicate')}{failed}; "
-        f"{done.measured:,} measured here, {done.measured_before:,} known before; "
+        f"of these, {done.measured:,} measured here, {done.measured_before:,} known before; "
         f"{_counted(done.trained, 'training')} here ({done.cpu_s:,.0f} s of processor time), "
         f"{done.trained_before:,} known before",
         style="dim",
