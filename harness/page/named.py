@@ -14,7 +14,8 @@ from harness.result import Result
 from harness.sweep import points
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._+-]+")
-_LONGEST = 120  # characters of a file's name
+_LONGEST = 120  # characters of the name of a report's file
+_LONGEST_PART = 255
 
 
 def page(what: str, base: str | None = None, policy: Path | None = None) -> tuple[str, Page]:
@@ -52,6 +53,8 @@ def _kind(what: str) -> tuple[str, str]:
     folder = Path(what)
     if what in points.names():
         return "sweep", what
+    if len(folder.name) > _LONGEST_PART:  # no file of the system has such a name
+        return "run", what
     if folder.name in points.names() and folder.resolve() == points.folder(folder.name).resolve():
         return "sweep", folder.name
     if what in studies.names() or (folder / studies.STUDY).is_file():

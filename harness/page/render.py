@@ -11,6 +11,7 @@ import base64
 import functools
 import hashlib
 from importlib.metadata import version
+from json import dumps as encode
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from harness.page import view
+from harness.page import cells, view
 from harness.page.document import Code, Column, NotMeasured, Page, Row, Section, Table
 
 PROVENANCE = "provenance"  # the section that what was not measured stands before
 _TEMPLATES = Path(__file__).parent / "templates"
-# What ends a script element, or a line of JavaScript, written so that JSON has the same meaning.
-_JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+# What ends a script element, written so that JSON has the same meaning; what is not ASCII is escaped anyhow.
+_JSON_ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&"}
 
 
 def html(page: Page) -> str:
@@ -48,15 +49,15 @@ def html(page: Page) -> str:
             script=Markup(script),
             data=Markup(json(page.data)),
             version=version("tflm-harness"),
-            signs=view.SIGNS,
-            marks=view.MARKS,
+            signs=cells.SIGNS,
         )
     )
 
 
 def json(data: object) -> str:
     """JSON that can stand in an element of HTML: what could end the element or a line is escaped."""
-    return msgspec.json.encode(data).decode().translate(_JSON_ESCAPES)
+    written = encode(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return written.translate(_JSON_ESCAPES)
 
 
 @functools.cache
@@ -85,7 +86,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(view.FILTERS)
-    environment.globals["part"] = view.part
+    environment.globals.update(inline=cells.inline, sign=cells.sign)
     return environment
 
 

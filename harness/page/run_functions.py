@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from harness.errors import BadInputError
 from harness.page import svg, text
 from harness.page.document import Block, Chart, Column, Fold, Row, Section, Table, Text
 from harness.page.run_layers import PAIRS, label, share, tag
@@ -11,7 +12,7 @@ from harness.page.values import derived, measured
 from harness.result import Layer, Result
 
 MOST = 500  # rows of functions
-_MOST_PAIRS = 1000  # rows of functions by layer
+_MOST_PAIRS = 600  # rows of functions by layer
 _FEWEST = 4  # of those for each layer
 _SMALLEST = 0.001  # share of the inference that a function needs for a mark of its own
 NO_FUNCTIONS = "this emulator tells no functions apart; QEMU does"
@@ -56,16 +57,16 @@ def _table(result: Result) -> Table:
 
 
 def _rest(others: tuple[object, ...], instructions: int, total: int) -> list[Row]:
-    """The row that closes the total, where there are others.
+    """The row that closes the total, where something is left.
 
     Raises:
-        ValueError: the functions do not add up to the inference.
+        BadInputError: the functions are more than the inference.
     """
-    if instructions < 0 or (instructions and not others):
-        raise ValueError(f"functions do not add up to the inference: {instructions} instructions are left")
-    if not others:
+    if instructions < 0:
+        raise BadInputError(f"the result does not close: its functions have {-instructions} instructions too many")
+    if not others and not instructions:
         return []
-    name = f"{len(others)} other functions"
+    name = f"{len(others)} other functions" if others else "in no function"
     return [Row(cells=(name, measured(instructions, "instructions"), share(instructions, total), ""), kind="other")]
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from harness.page import text
+from markupsafe import Markup
+
+from harness.page import cells, text
 from harness.page.document import Block, Cell, Chart, Code, Column, Command, Facts, Fold, Link, Mark, Stack, Table, Text
 from harness.page.values import Number, Origin
 from harness.records import Record
@@ -13,15 +15,6 @@ _TALL = 40  # rows from which a table scrolls by itself
 _LONG = 32  # characters from which a column's text is wrapped
 _MOST_REASONS = 6
 _WIDE = 12  # columns from which a table scrolls to the side
-
-SIGNS: dict[Origin, tuple[str, str]] = {
-    "measured": ("m", "measured: counted by the emulator, or read from the firmware's file"),
-    "derived": ("d", "derived: computed exactly from what was measured and from the network's file"),
-    "estimated": ("e", "estimated: what a model says, with its band"),
-    "given": ("g", "given: a limit that somebody set, or a property of the board"),
-}
-
-MARKS = {"pass": "\u2713", "fail": "\u2717", "undecided": "?", "note": "\u2022"}
 
 
 class Head(Record, frozen=True):
@@ -39,6 +32,10 @@ class Head(Record, frozen=True):
         """What stands below the title: the unit, if the title does not say it, and the origin."""
         unit = "" if self.unit == self.column.title else self.unit
         return ", ".join(word for word in (unit, self.origin) if word)
+
+    def cell(self, item: Cell) -> Markup:
+        """A cell of this column as markup."""
+        return cells.entry(item, self.column, (self.unit is None, self.origin is None), self.largest, self.long)
 
 
 class Columns(Record, frozen=True):
@@ -110,20 +107,6 @@ _KINDS: Mapping[type, str] = {
 }  # fmt: skip
 
 
-def exact(number: Number) -> str:
-    """The value that a table is sorted by: the shortest text that reads back as the same number."""
-    if number.value is None:
-        return ""
-    return repr(int(number.value)) if float(number.value).is_integer() else repr(number.value)
-
-
-def part(value: float, whole: float) -> str:
-    """A share in per cent for a bar, between 0 and 100."""
-    share = abs(value) / whole if whole else 0.0
-    return f"{min(max(100 * share, 0.0), 100.0):.2f}".rstrip("0").rstrip(".") or "0"
-
-
 FILTERS: Mapping[str, Callable[..., object]] = {
-    "name": text.name, "clean": text.clean, "shown": text.shown, "spoken": text.spoken, "bounds": text.bounds,
-    "kind": kind, "exact": exact, "columns": columns,
+    "clean": text.clean, "kind": kind, "columns": columns,
 }  # fmt: skip
