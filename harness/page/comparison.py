@@ -84,7 +84,7 @@ def section(shown: Compared, verdict: Verdict | None = None, said: bool = True) 
     if reason is None:
         blocks += parts
     else:
-        summary = f"Layers, functions and classes side by side, to be read and not to be judged: {reason}"
+        summary = f"Layers, functions and classes side by side, to be read and not to be judged, as there is {reason}"
         blocks.append(Fold(summary=summary, blocks=tuple(parts), id="compare-parts"))
     return Section(
         id=ID,
@@ -169,7 +169,7 @@ def _unjudged(shown: Compared) -> tuple[str, State]:
         said = f"B against A, the worst first: {', '.join(parts)}{more}"
     if not lost:
         return f"{said}; no policy judged it", "note"
-    whys = dict.fromkeys(blocked[item.metric].removeprefix("not comparable: ") for item in lost)
+    whys = dict.fromkeys(blocked[item.metric] for item in lost)
     names = [metrics.named(item.metric) for item in lost]
     named = f"{', '.join(names[:_SAID])}{f' and {len(names) - _SAID} more' if len(names) > _SAID else ''}"
     rest = "" if not known else f"; of the others: {said}" if moved else "; no other number changed"
@@ -185,7 +185,7 @@ def _judged(verdict: Verdict) -> Table:
             Column(key="what", title="what"),
             Column(key="a", title="A", numeric=True),
             Column(key="b", title="B", numeric=True),
-            Column(key="percent", title="change, %", numeric=True, help="In per cent of A."),
+            Column(key="percent", title="relative", numeric=True, help="The change in per cent of A."),
             Column(key="limit", title="limit", numeric=True, help="The last value that is no worse than allowed."),
             Column(key="why", title="because"),
         ),

@@ -9,7 +9,7 @@ from harness.gate import words
 from harness.gate.metrics import METRICS
 from harness.page import metrics
 from harness.page.document import Cell, Column, Mark, Row, Table
-from harness.page.values import Number, derived, measured, missing
+from harness.page.values import Number, Origin, derived, measured, missing
 
 MOST = 500
 _NOT_TOLD = "the emulator of one of both tells no functions and classes apart"
@@ -19,12 +19,12 @@ _REGIONS = {"flash": ("code", "model"), "RAM": ("arena", "static", "stack")}
 
 
 def reasons(shown: Compared) -> dict[str, str]:
-    """For each metric that cannot be compared what is another: "another compiler, flags"."""
+    """For each metric that cannot be compared why: "another compiler, flags"."""
     found: dict[str, list[str]] = {}
     for item in shown.differs:
         for metric in item.metrics:
             found.setdefault(metric, []).append(item.what)
-    return {metric: f"not comparable: another {', '.join(what)}" for metric, what in found.items()}
+    return {metric: f"another {', '.join(what)}" for metric, what in found.items()}
 
 
 def differs(shown: Compared) -> Table | None:
@@ -85,7 +85,7 @@ _SIDES = (
     Column(key="a", title="A", numeric=True),
     Column(key="b", title="B", numeric=True),
     Column(key="change", title="change", help="B less A.", numeric=True),
-    Column(key="percent", title="change, %", help="In per cent of A.", numeric=True),
+    Column(key="percent", title="relative", help="The change in per cent of A.", numeric=True),
 )
 
 
@@ -95,20 +95,20 @@ def _total(item: Total, blocked: dict[str, str]) -> Row:
         metrics.number(item.metric, item.before, item.band_before, "A has none"),
         metrics.number(item.metric, item.after, item.band_after, "B has none"),
     )
-    unit, kind = metrics.unit(item.metric), metrics.origin(item.metric)
+    unit = metrics.unit(item.metric)
+    kind: Origin = "estimated" if metrics.origin(item.metric) == "estimated" else "derived"
     by: Number
     share: Number
     if item.before is None or item.after is None:
         why = "only one of both has a value"
         by, share = missing(unit, why, kind), missing("%", why, kind)
     elif reason is not None:
-        by, share = missing(unit, reason, kind), missing("%", reason, kind)
+        why = f"blocked: {reason}"
+        by, share = missing(unit, why, kind), missing("%", why, kind)
     else:
         by = metrics.change(item.metric, item.before, item.after)
-        share = metrics.percent(
-            item.after - item.before, item.before, "estimated" if kind == "estimated" else "derived", signed=True
-        )
-    mark: Cell = "yes" if reason is None else Mark(state="undecided", text=f"blocked, {reason}")
+        share = metrics.percent(item.after - item.before, item.before, kind, signed=True)
+    mark: Cell = "yes" if reason is None else Mark(state="undecided", text=f"blocked: {reason}")
     return Row(cells=(metrics.named(item.metric), *sides, by, share, mark))
 
 
@@ -302,7 +302,8 @@ def _worst(parts: Iterable[Part]) -> list[Part]:
 def _memory(region: str, part: Part, reason: str | None, kind: str = "item") -> Row:
     sides = _counts(part.before, part.after, "B")
     if reason is not None:
-        sides = (*sides[:2], missing("B", reason, "derived"), missing("%", reason, "derived"))
+        why = f"blocked: {reason}"
+        sides = (*sides[:2], missing("B", why, "derived"), missing("%", why, "derived"))
     cells = (region, part.name, *sides)
     if kind == "total":
         cells = (region, part.name, derived(part.before, "B"), derived(part.after, "B"), *sides[2:])

@@ -79,7 +79,7 @@ def sentence(shown: Stored) -> tuple[str, State]:
                 f"every budget{open_}"), "undecided"  # fmt: skip
     if result.pick is None:
         why = "; ".join(result.reasons) or "no finals were asked for"
-        near = f"; nearest is trial {result.nearest[0].trial}, {_would_do(result)}" if result.nearest else ""
+        near = f"; nearest is trial {result.nearest[0].trial}: {_would_do(result)}" if result.nearest else ""
         undecided = counts["undecided"] or not result.reasons
         return f"No pick: {why}{near}{open_}", "undecided" if undecided and not result.proved else "fail"
     pick = result.pick
@@ -95,12 +95,13 @@ def _would_do(result: StudyResult) -> str:
     item = result.nearest[0]
     limits = [f"{judged.key} of {terminal.needed(judged)} in place of {terminal.limit(judged)}"
               for judged in item.judgements]  # fmt: skip
-    return f"which {' and '.join(limits)} would let in" + (", if it is accurate enough" if item.unknown else "")
+    return f"{' and '.join(limits)} would let it in" + (", if it is accurate enough" if item.unknown else "")
 
 
 def _binds(item: Judgement) -> str:
     slack = tables.slack(item)
-    left = "" if slack.value is None else f", {slack.value:.0f} % left"
+    least = slack.value if slack.low is None else slack.low
+    left = "" if least is None else f", {least:.0f} % left"
     return f"{item.key} is binding ({text.spoken(tables.judged(item))}, limit {terminal.limit(item)}{left})"
 
 
@@ -205,8 +206,7 @@ def _ends(shown: Stored) -> Section | None:
 
 def _trials(shown: Stored) -> Section:
     table = tables.trials(shown.scenario, shown.records, "study-trials", "Every trial", places=True)
-    lead = "Measured with random weights: instructions, flash and RAM do not depend on what the weights are, as far as "
-    lead += "the pick's second measurement shows it."
+    lead = "Measured with random weights; what trained ones change is said of the pick."
     return Section(id="trials", title="Trials", blocks=(table,), lead=lead)
 
 

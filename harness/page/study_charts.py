@@ -26,10 +26,10 @@ class _Look(NamedTuple):
 
 
 _LOOKS = {
-    "missed": _Look("part-2", "cross", "misses a budget"),
+    "missed": _Look("part-2", "cross", "missing a budget"),
     "undecided": _Look("part-5", "diamond", "undecided"),
-    "met": _Look("part-9", "ring", "meets every budget"),
-    "front": _Look("part-0", "circle", "meets every budget, and nothing beats it"),
+    "met": _Look("part-9", "ring", "meeting every budget"),
+    "front": _Look("part-0", "circle", "meeting every budget, beaten by none"),
     "pick": _Look("part-4", "square", "the pick"),
 }
 
@@ -92,7 +92,8 @@ def _point(record: TrialRecord, up: Number, look: _Look) -> Point:
 def _limits(scenario: Scenario, metric: str, points: Sequence[Point]) -> tuple[Polyline, ...]:
     """The budgets of both axes, where they are near the points."""
     found = []
-    x, y = [point.x for point in points], [point.y for point in points]
+    x = [point.x for point in points]
+    y = [end for point in points for end in (point.y, point.low, point.high) if end is not None]
     for budget in scenario.budgets:
         if budget.metric == metric and min(y) / _NEAR <= budget.limit <= max(y) * _NEAR:
             found.append(Polyline(points=((min(x), budget.limit), (max(x), budget.limit)), kind="limit"))
@@ -187,5 +188,5 @@ def ends(records: Sequence[TrialRecord]) -> Chart:
     ]  # fmt: skip
     said = ", ".join(f"{counts[name]} {name}" for name in order if counts[name])
     summary = f"{len(records)} trials: {said}."
-    return Chart(id="study-ends-chart", title="How trials ended", svg=bars(given, summary), summary=summary,
+    return Chart(id="study-ends-chart", title="Trials by their end", svg=bars(given, summary), summary=summary,
                  table="study-ends")  # fmt: skip

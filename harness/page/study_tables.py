@@ -13,9 +13,11 @@ from harness.optimize.scenario import ACCURACY, Scenario
 from harness.page import metrics
 from harness.page.document import Cell, Column, Link, Mark, Row, State, Table
 from harness.page.values import Number, derived, given, measured, missing
+from harness.report import optimize as terminal
 
 STATES: dict[str, State] = {"met": "pass", "missed": "fail", "undecided": "undecided"}
 _REFUSALS = {"board": "it does not run on the board", "exact": "its outputs are not the host's"}
+_UNKNOWN = "The accuracy of some of them is not known: they were not trained, and it must suffice, too."
 _VALUES = ("instructions", "latency", "energy", "flash", "ram")
 
 
@@ -74,13 +76,19 @@ def _given(item: Judgement, value: float) -> Number:
 
 
 def slack(item: Judgement) -> Number:
-    """What is left of a budget, by the bound that decides, in per cent of it; below 0: what is lacking."""
-    kind = "estimated" if item.tier is not None else "derived"
+    """What is left of a budget, in per cent of it; below 0: what is lacking. Of an estimate the lower bound decides."""
     if item.value is None or not item.limit:
         return missing("%", "there is no number to hold against it", "derived")
-    needed = choose.needed(item) / item.limit
-    left = 100 * (needed - 1 if item.at_least else 1 - needed)
-    return Number(value=left, unit="%", origin="estimated" if kind == "estimated" else "derived", digits=0, signed=True)
+    left = _left(item, item.value)
+    if item.tier is None:
+        return Number(value=left, unit="%", origin="derived", signed=True)
+    ends = (item.low, item.high) if item.at_least else (item.high, item.low)
+    low, high = (None if end is None else _left(item, end) for end in ends)
+    return Number(value=left, unit="%", origin="estimated", low=low, high=high, signed=True)
+
+
+def _left(item: Judgement, value: float) -> float:
+    return 100 * (value / item.limit - 1 if item.at_least else 1 - value / item.limit)
 
 
 def budgets(found: Sequence[Judgement], id_: str, caption: str) -> Table:
@@ -97,8 +105,7 @@ def budgets(found: Sequence[Judgement], id_: str, caption: str) -> Table:
             Column(key="value", title="value", numeric=True),
             Column(key="side", title="must be"),
             Column(key="limit", title="limit", numeric=True),
-            Column(key="slack", title="slack", numeric=True, help="What is left, by the bound that decides, in per "
-                                                                  "cent of the limit."),
+            Column(key="slack", title="slack", numeric=True, help="What is left, in per cent of the limit."),
             Column(key="state", title="state"),
         ),
         rows=tuple(rows),
@@ -165,15 +172,14 @@ def why(record: TrialRecord) -> str:
 def trials(scenario: Scenario, records: Sequence[TrialRecord], id_: str, caption: str, places: bool) -> Table:
     """A row for each trial; ``places``: these rows are what links lead to, else they lead there."""
     names = shown(scenario)
-    first = scenario.file.objectives[0]
+    first = scenario.file.objectives[0] if places and scenario.file.objectives[0] != ACCURACY else None
     return Table(
         id=id_,
         caption=f"{caption}: {len(records):,}",
         columns=(
             Column(key="trial", title="trial"),
             Column(key="network", title="network", help="What was chosen: family, widths, type, kernels, level."),
-            Column(key="state", title="ended"),
-            Column(key="budgets", title="missed or undecided", help="The budgets; with ? the undecided ones."),
+            Column(key="state", title="ended", help="By which budgets; with ? those that are undecided."),
             *(Column(key=name, title=metrics.named(name), numeric=True, bar=name == first) for name in names),
             Column(key="epochs", title="epochs", numeric=True, help="That accuracy is after."),
         ),
@@ -193,20 +199,25 @@ def shown(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _trial(scenario: Scenario, record: TrialRecord, names: Sequence[str], places: bool) -> Row:
-    missed = [*missed_keys(record, "missed"), *(f"{key}?" for key in missed_keys(record, "undecided"))]
-    text = ", ".join(missed)
-    if record.duplicate_of is not None:
-        text = f"the same as trial {record.duplicate_of}"
-    elif not record.measured:
-        text = why(record)
     first: Cell = str(record.number) if places else link(record)
     epochs = missing("", "it was not trained", "given") if record.epochs is None else given(record.epochs, "")
     return Row(
-        cells=(first, record.candidate.label, mark(ended(record)), text,
+        cells=(first, record.candidate.label, Mark(state=STATES.get(ended(record), "note"), text=_ended(record)),
                *(value(scenario, record, name) for name in names), epochs),
         id=trial_id(record.number) if places else None,
         tags=(f"ended-{ended(record).replace(' ', '-')}",),
     )  # fmt: skip
+
+
+def _ended(record: TrialRecord) -> str:
+    """How a trial ended, and by what."""
+    end = ended(record)
+    if end == "duplicate":
+        return f"the same as trial {record.duplicate_of}"
+    if end == "without numbers":
+        return f"{end}: {why(record)}"
+    keys = [*missed_keys(record, "missed"), *(f"{key}?" for key in missed_keys(record, "undecided"))]
+    return f"{end}: {', '.join(keys)}" if keys else end
 
 
 # --- how trials ended ------------------------------------------------------------------------------------------------
@@ -227,7 +238,7 @@ def ends(records: Sequence[TrialRecord]) -> Table:
                     kind="total"))  # fmt: skip
     return Table(
         id="study-ends",
-        caption="How trials ended",
+        caption="What trials ended by",
         columns=(
             Column(key="end", title="end"),
             Column(key="because", title="because of"),
@@ -259,21 +270,20 @@ def counted(records: Sequence[TrialRecord]) -> Counter[str]:
 
 def nearest(records: Sequence[TrialRecord], found: Sequence[Relaxation]) -> Table | None:
     """The trials that miss least, with the limits that would let each in; None: none is known."""
-    rows = []
-    for item in found:
-        for judgement in item.judgements:
-            rows.append(_relaxed(records[item.trial], judgement, item.factor, item.unknown))
-    return _misses("study-nearest", "The nearest misses, and the limits that would let them in", rows)
+    rows = [_relaxed(records[item.trial], judgement, item.factor) for item in found for judgement in item.judgements]
+    caption = "The nearest misses, and the limits that would let them in"
+    return _misses("study-nearest", caption, rows, any(item.unknown for item in found))
 
 
 def alone(records: Sequence[TrialRecord]) -> Table | None:
     """For each budget that some trial misses alone, the smallest change that lets one in; None: there is none."""
-    rows = [_relaxed(records[item.trial], item.judgement, item.factor, item.unknown)
-            for item in explaining.alone(records)]  # fmt: skip
-    return _misses("study-alone", "One budget alone: the smallest change that lets a trial in", rows)
+    found = explaining.alone(records)
+    rows = [_relaxed(records[item.trial], item.judgement, item.factor) for item in found]
+    caption = "One budget alone: the smallest change that lets a trial in"
+    return _misses("study-alone", caption, rows, any(item.unknown for item in found))
 
 
-def _misses(id_: str, caption: str, rows: Sequence[Row]) -> Table | None:
+def _misses(id_: str, caption: str, rows: Sequence[Row], unknown: bool) -> Table | None:
     if not rows:
         return None
     return Table(
@@ -284,8 +294,8 @@ def _misses(id_: str, caption: str, rows: Sequence[Row]) -> Table | None:
             Column(key="budget", title="budget"),
             Column(key="value", title="value", numeric=True),
             Column(key="limit", title="limit", numeric=True),
-            Column(key="needed", title="would do", numeric=True, help="The limit that the trial would keep."),
-            Column(key="factor", title="times", numeric=True, help="The largest change of a limit that it needs."),
+            Column(key="needed", title="would do", help="The limit that the trial would keep."),
+            Column(key="factor", title="change", help="The largest change of a limit that it needs."),
             Column(key="state", title="state"),
             Column(key="note", title="note"),
         ),
@@ -293,16 +303,12 @@ def _misses(id_: str, caption: str, rows: Sequence[Row]) -> Table | None:
     )
 
 
-def _relaxed(record: TrialRecord, item: Judgement, factor: float, unknown: bool) -> Row:
-    wanted = choose.needed(item)
-    shown = 100 * wanted if item.metric == ACCURACY else wanted
-    origin = "estimated" if item.tier is not None else "derived"
-    needed = Number(value=shown, unit=_unit(item), origin="estimated" if origin == "estimated" else "derived",
-                    digits=metrics.digits(shown) if shown < 1000 else 0)  # fmt: skip
-    note = "its accuracy is not known: it was not trained" if unknown else ""
-    times = Number(value=factor, unit="", origin=needed.origin, digits=metrics.digits(factor))
+def _relaxed(record: TrialRecord, item: Judgement, factor: float) -> Row:
+    by_bound = item.tier is not None and choose.needed(item) != item.value
+    tail = f" (the {'lower' if item.at_least else 'upper'} bound)" if by_bound else ""
     name = item.key if item.board is None else f"{item.key} on {item.board}"
-    return Row(cells=(link(record), name, judged(item), limit(item), needed, times, mark(item.state), note))
+    return Row(cells=(link(record), name, judged(item), limit(item), f"{terminal.needed(item)}{tail}",
+                      f"{factor:.3g} times", mark(item.state)))  # fmt: skip
 
 
 def space(axes: dict[str, tuple[int | float | str, ...]]) -> Table:

@@ -25,7 +25,7 @@ _MEANS = {
     "not run": "not run yet",
 }
 _STATES: dict[str, State] = {"ok": "pass", "undecided": "undecided", "not measured": "undecided",
-                             "not run": "undecided", "impossible": "note"}  # fmt: skip
+                             "not run": "undecided", "impossible": "note", "no value": "note"}  # fmt: skip
 
 
 _BOARDS = "the board's"  # the FPU of a point that was never built
@@ -75,10 +75,11 @@ class Points:
             axis for axis in AXES if len(values[axis]) > 1 and not (axis.name == "FPU" and self._decided())
         )
         self.common = tuple((axis.name, next(iter(values[axis]))) for axis in AXES if len(values[axis]) == 1)
-        self._numbers = {item.point.choice: number for number, item in enumerate(self.rows, 1)}
-        self._fates = {standing.item.point.choice: Fate("front", standing) for standing in ranking.front}
-        self._fates |= {standing.item.point.choice: Fate("beaten", standing) for standing in ranking.beaten}
-        self._out = {item.point.choice: item for item in ranking.out}
+        # By the points themselves: a plan that somebody else wrote may have two of one choice.
+        self._numbers = {id(item.point): number for number, item in enumerate(self.rows, 1)}
+        self._fates = {id(standing.item.point): Fate("front", standing) for standing in ranking.front}
+        self._fates |= {id(standing.item.point): Fate("beaten", standing) for standing in ranking.beaten}
+        self._out = {id(item.point): item for item in ranking.out}
 
     def _decided(self) -> bool:
         """Whether each platform decides its FPU, so that this is no axis of its own."""
@@ -89,16 +90,16 @@ class Points:
 
     def number(self, item: PointRow) -> int:
         """A point's number, from 1 in the order of the plan."""
-        return self._numbers[item.point.choice]
+        return self._numbers[id(item.point)]
 
     def fate(self, item: PointRow) -> Fate:
         """What became of it: "front", "beaten", "no value" of an objective, or its state."""
-        found = self._fates.get(item.point.choice)
+        found = self._fates.get(id(item.point))
         return found or Fate("no value" if item.state == "ok" else item.state, None)
 
     def reason(self, item: PointRow) -> str:
         """Why it took no part in the choice, "" where it did."""
-        found = self._out.get(item.point.choice)
+        found = self._out.get(id(item.point))
         return "" if found is None else found.reason or _MEANS.get(found.state, found.state)
 
     def label(self, item: PointRow) -> str:
