@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ _RESULT = "result.json"
 _MANIFEST = "manifest.json"
 FUNCTIONS_CSV = "functions.csv"
 EMULATOR_LOG = "emulator.log"
+_FORMULA = re.compile("(^|;)(?= *[=+\\-@\uff1d\uff0b\uff0d\uff20])")  # the last four are the same signs in full width
 ARTIFACTS = Artifacts(
     elf="firmware.elf", uart_log="uart.log", layers_csv="layers.csv", functions_csv=FUNCTIONS_CSV, emulator_log=None
 )
@@ -279,8 +281,8 @@ def layers_csv(result: Result) -> str:
     """One row per operator."""
     rows = [
         [
-            layer.index, layer.op, safe_cell(layer.name), "x".join(map(str, layer.output_shape)), layer.instructions,
-            f"{layer.share:.6f}", layer.macs, _cell(layer.instructions_per_mac),
+            layer.index, safe_cell(layer.op), safe_cell(layer.name), "x".join(map(str, layer.output_shape)),
+            layer.instructions, f"{layer.share:.6f}", layer.macs, _cell(layer.instructions_per_mac),
             *("" if layer.classes is None else layer.classes[name] for name in isa.CLASSES),
             layer.output_crc32, layer.output_exact,
         ]
@@ -312,6 +314,9 @@ def _cell(value: object) -> object:
 
 
 def safe_cell(text: str) -> str:
-    """Text from a model or an ELF file for a table: one line, and nothing that a spreadsheet takes for a formula."""
+    """Text from a model or an ELF file for a table: one line, and nothing that a spreadsheet takes for a formula.
+
+    A semicolon begins a cell too where the spreadsheet's language has commas in numbers, whatever is quoted.
+    """
     line = "".join(character if character.isprintable() else "\ufffd" for character in text)
-    return f"'{line}" if line[:1] in ("=", "+", "-", "@") else line
+    return _FORMULA.sub("\\1'", line)
