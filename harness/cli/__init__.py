@@ -19,6 +19,7 @@ from harness.cli import (  # noqa: F401  (each registers its commands)
     config,
     elf_profile,
     energy,
+    export,
     gate,
     history,
     init,

@@ -2,52 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from harness import atomic
 from harness.elfprofile.tree import Stack
 from harness.errors import BadInputError
-
-_SPEEDSCOPE = "https://www.speedscope.app/file-format-schema.json"
+from harness.export import stacks as files
+from harness.export.stacks import Frame, Profile, Weighted
 
 
 def folded(stacks: Iterable[Stack]) -> str:
     """One line a stack: functions by semicolons, outermost first, a space, instructions. What flamegraph.pl reads."""
-    lines = (f"{';'.join(_plain(name) for name in item.functions)} {item.instructions}\n" for item in stacks)
-    return "".join(lines)
-
-
-def _plain(name: str) -> str:
-    return name.replace(";", ":")
+    return files.folded(_weighted(item) for item in stacks)
 
 
 def speedscope(stacks: Iterable[Stack], title: str) -> str:
     """A file for speedscope: what threads executed, and what handlers of exceptions did, as two profiles."""
-    numbers: dict[str, int] = {}
-    parts: dict[bool, list[tuple[list[int], int]]] = {False: [], True: []}
+    parts: dict[bool, list[Weighted]] = {False: [], True: []}
     for item in stacks:
-        stack = [numbers.setdefault(name, len(numbers)) for name in item.functions]
-        parts[item.interrupt].append((stack, item.instructions))
+        parts[item.interrupt].append(_weighted(item))
     names = {False: "threads", True: "exceptions"}
-    profiles = [
-        {
-            "type": "sampled",
-            "name": names[which],
-            "unit": "none",
-            "startValue": 0,
-            "endValue": sum(weight for _, weight in rows),
-            "samples": [stack for stack, _ in rows],
-            "weights": [weight for _, weight in rows],
-        }
-        for which, rows in parts.items()
-        if rows
-    ]
-    shared = {"frames": [{"name": name} for name in numbers]}
-    return json.dumps(
-        {"$schema": _SPEEDSCOPE, "name": title, "exporter": "tflm-harness", "shared": shared, "profiles": profiles}
-    )
+    return files.speedscope(title, [Profile(names[which], rows) for which, rows in parts.items() if rows])
+
+
+def _weighted(item: Stack) -> Weighted:
+    return Weighted([Frame(name) for name in item.functions], item.instructions)
 
 
 def write(path: Path, text: str) -> None:

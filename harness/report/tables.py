@@ -123,7 +123,7 @@ def _fitting(columns: Sequence[Column], natural: dict[str, int], width: int) -> 
 
 def result(shown: Result, target: Console) -> RenderableType:
     """Everything about one run."""
-    from harness.report import estimates  # which draws its table with this module
+    from harness.report import calls, estimates  # which draw their tables with this module
 
     parts: list[RenderableType] = [
         _heading(shown),
@@ -135,6 +135,8 @@ def result(shown: Result, target: Console) -> RenderableType:
     ]
     if shown.estimate is not None:
         parts += [*estimates.lines(shown, shown.estimate), Text()]
+    if shown.calls is not None:
+        parts += [calls.lines(shown, target), Text()]
     return Group(*parts, _verdict(shown))
 
 
@@ -284,7 +286,7 @@ def _verdict(shown: Result) -> Text:
     text = Text()
     if shown.verdict.passed:
         text.append("PASS", style="bold green")
-        text.append(f"  fits {shown.platform}, {_exactness(shown)}, {shown.counts.total:,} instructions")
+        text.append(f"  fits {shown.platform}, {exactness(shown)}, {shown.counts.total:,} instructions")
     else:
         text.append("FAIL", style="bold red")
         text.append("  " + printable("; ".join(shown.verdict.reasons)))
@@ -292,7 +294,8 @@ def _verdict(shown: Result) -> Text:
     return text
 
 
-def _exactness(shown: Result) -> str:
+def exactness(shown: Result) -> str:
+    """How the outputs of a run that passed compare with the reference, in words."""
     from harness.assemble import describe_difference  # which is about numbers, not about tables
 
     check = shown.check

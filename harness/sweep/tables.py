@@ -349,17 +349,22 @@ def write(plan: Plan, rows: dict[str, Row]) -> tuple[tuple[Path, ...], str | Non
     Raises:
         HarnessError: they cannot be written.
     """
-    items = point_rows(plan, rows)
-    tables = (
-        ("points", POINT_COLUMNS, point_table(items)),
-        ("layers", LAYER_COLUMNS, layer_table(items)),
-    )
+    tables = _tables(point_rows(plan, rows))
     written = [points.write(plan.name, f"{name}.csv", _csv(columns, table)) for name, columns, table in tables]
     if importlib.util.find_spec("pyarrow") is None:
         return tuple(written), f"no Parquet: pyarrow is not installed ({EXTRA_HINT})"
     for name, columns, table in tables:
         written.append(points.write(plan.name, f"{name}.parquet", _parquet(columns, table)))
     return tuple(written), None
+
+
+def _tables(items: tuple[PointRow, ...]) -> tuple[tuple[str, tuple[Column, ...], list[dict[str, Cell]]], ...]:
+    return ("points", POINT_COLUMNS, point_table(items)), ("layers", LAYER_COLUMNS, layer_table(items))
+
+
+def as_csv(items: tuple[PointRow, ...]) -> dict[str, bytes]:
+    """The contents of points.csv and layers.csv by "points" and "layers"."""
+    return {name: _csv(columns, table) for name, columns, table in _tables(items)}
 
 
 def _csv(columns: tuple[Column, ...], table: list[dict[str, Cell]]) -> bytes:
