@@ -100,6 +100,39 @@ def test_what_the_project_file_names(complete: Complete, tmp_path: Path, monkeyp
     assert complete("harness run ") == []
 
 
+def _told(capfd: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.app([], prog_name="harness", standalone_mode=False)
+    shown = capfd.readouterr()
+    assert shown.err == ""
+    return int(ended.value.code or 0), shown.out.strip()
+
+
+def test_zsh_is_told_names_or_to_look_for_files(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_HARNESS_COMPLETE", "complete_zsh")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "harness run x.tflite --kernels ")
+    assert _told(capfd) == (0, """_arguments '*: :(("reference"\n"cmsis-nn"))'""")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "harness run x")
+    assert _told(capfd) == (0, "_files")
+
+
+def test_fish_is_told_names_or_to_look_for_files(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks twice: whether there are names (exit 0), else it completes files; and which."""
+    monkeypatch.setenv("_HARNESS_COMPLETE", "complete_fish")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "harness run x.tflite --kernels ")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "is-args")
+    assert _told(capfd)[0] == 0
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    assert _told(capfd) == (0, "reference\ncmsis-nn")
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "harness run x")
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "is-args")
+    assert _told(capfd)[0] == 1
+
+
 def _commands() -> list[tuple[tuple[str, ...], object]]:
     return list(walk(typer.main.get_command(cli.app)))
 
