@@ -64,7 +64,7 @@ def _classes(result: Result, whole: dict[str, int]) -> Iterator[Weighted]:
             if count:
                 yield Weighted((root, frame(layer), Frame(name)), count)
     for name in isa.CLASSES:
-        if rest[name]:
+        if rest[name] > 0:
             yield Weighted((root, _OVERHEAD, Frame(name)), rest[name])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import result_maker
 
+from harness import isa
 from harness.cost.features import Features
 from harness.result import CalibrationPart, EstimatePart, Function, Interval, LayerEstimate, Result
 
@@ -48,8 +49,11 @@ def hostile() -> Result:
     functions = tuple(Function(name=name, instructions=1000, share=0.047) for name in HOSTILE)
     made = result_maker.result(layers, functions=functions, estimate=estimate(len(layers), tier=";".join(HOSTILE)))
     text = "".join(HOSTILE)
+    classes = {name: sum((item.classes or {})[name] for item in layers) for name in isa.CLASSES}
+    classes["alu"] += made.counts.overhead
     return msgspec.structs.replace(
         made,
+        counts=msgspec.structs.replace(made.counts, classes=classes),
         verdict=msgspec.structs.replace(made.verdict, passed=False, reasons=HOSTILE),
         model=msgspec.structs.replace(made.model, file=text),
         machine=msgspec.structs.replace(made.machine, name=text),

@@ -69,6 +69,7 @@ def profiles(result: Result) -> dict[str, dict[tuple[str, ...], int]]:
     for item in made["profiles"]:
         assert (item["unit"], item["startValue"]) == ("none", 0)
         assert item["endValue"] == sum(item["weights"])
+        assert min(item["weights"]) > 0, "speedscope refuses a file with others"
         weights: Counter[tuple[str, ...]] = Counter()
         for stack, weight in zip(item["samples"], item["weights"], strict=True):
             weights[tuple(frames[number] for number in stack)] += weight
@@ -106,6 +107,14 @@ def test_estimates_say_what_they_rest_on() -> None:
     )
     (root,) = (frame for frame in made["shared"]["frames"] if frame["name"] == "inference, estimated")
     assert "calibrated on stm32l496zg, gcc 8, and much more" in root["file"] and "90 % of cases" in root["file"]
+
+
+@pytest.mark.parametrize("run", [hostile(), calibrated(), counted()], ids=["hostile", "calibrated", "counted"])
+def test_every_profile_is_of_the_whole_inference(run: Result) -> None:
+    wholes = {"instructions": run.counts.total, "instructions by class": run.counts.total, "MACs": run.counts.macs}
+    for name, weights in profiles(run).items():
+        whole = wholes.get(name) or (run.estimate.cycles.value if run.estimate else None)
+        assert sum(weights.values()) == whole, name
 
 
 def test_without_functions_layers_are_the_innermost() -> None:
