@@ -57,6 +57,7 @@ if [ -e "$BIN/$name" ]; then echo "$BIN/$name"; else echo "$name"; fi
     "qemu-system-arm": "",
     "gcc": "",
     "g++": "",
+    "chromium": "",
 }
 PACKAGES = {
     "python3": ("python3",),
@@ -69,6 +70,8 @@ PACKAGES = {
     "qemu-system-arm": ("qemu-system-arm",),
     "g++": ("gcc", "g++"),
 }
+# Installed where it can be had, and no error where not.
+OPTIONAL = {"chromium": ("chromium",), "fonts-dejavu-core": ()}
 APT = {
     # "install" copies the tools of each package from the store to PATH
     "apt-get": rf"""
@@ -112,7 +115,7 @@ class Machine:
             assert found is not None, name
             (self.bin / name).symlink_to(found)
         self.tool("id", 'echo "${USER_ID:-0}"')
-        for package, tools in PACKAGES.items():
+        for package, tools in (PACKAGES | OPTIONAL).items():
             store = folder / "store" / package
             store.mkdir(parents=True)
             (store / "installed").touch()
@@ -331,6 +334,54 @@ def test_tools_of_tests_come_on_top_and_last(complete: Machine) -> None:
     for level in ("demo", "test"):
         assert complete.run(level).returncode == 0
         assert complete.calls == []
+
+
+def test_tests_have_a_browser_where_apt_get_has_one(bare: Machine) -> None:
+    assert bare.run("demo").returncode == 0
+    assert not [call for call in bare.calls if "chromium" in call]
+    done = bare.run("test")
+    assert done.returncode == 0, done.stderr
+    assert bare.called("apt-get") == [
+        "apt-get -q update",
+        "apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install chromium fonts-dejavu-core",
+    ]
+    again = bare.run("test")
+    assert (again.stdout, bare.calls) == ("", [])
+
+
+def test_lists_of_packages_are_read_once(bare: Machine) -> None:
+    assert bare.run("test").returncode == 0
+    assert len(bare.called("apt-get -q update")) == 1
+    assert len(bare.called("apt-get -q -y")) == 2
+
+
+@pytest.mark.parametrize("program", ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"])
+def test_a_browser_that_is_there_is_taken(bare: Machine, program: str) -> None:
+    bare.tool(program, "")
+    assert bare.run("test").returncode == 0
+    assert not [call for call in bare.calls if call.endswith("fonts-dejavu-core")]
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("no apt-get", "no apt-get here"),
+        ("no root", "neither root nor sudo here; as root: apt-get install chromium"),
+        ("no package", "apt-get could not install it"),
+        ("no network", "apt-get update failed"),
+    ],
+)
+def test_without_a_browser_the_rest_is_ready_and_a_line_says_so(complete: Machine, what: str, reason: str) -> None:
+    (complete.bin / "chromium").unlink()
+    if what != "no apt-get":
+        complete.tool("apt-get", f'{CALLED}\n[ {int(what == "no network")} = 0 ] && [ "$2" = update ]')
+    if what == "no root":
+        complete.settings["USER_ID"] = "1000"
+    done = complete.run("test")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"bootstrap: tests in a browser will be skipped: no chromium, {reason}\n" in done.stdout
+    assert complete.called("cargo fetch")
+    assert complete.run("test").stdout == ""
 
 
 def test_test_first_makes_demo_ready(complete: Machine) -> None:
