@@ -1,0 +1,127 @@
+"""The site builds without a warning, needs nothing from elsewhere, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from harness.paths import checkout
+
+ROOT = checkout()
+if ROOT is None:
+    pytest.skip("the documentation belongs to a source checkout", allow_module_level=True)
+pytest.importorskip("sphinx", reason="Sphinx is not installed: pip install 'tflm-harness[docs]'")
+
+# Attributes that a browser follows by itself, without a click.
+LOADED = {"src", "srcset", "poster", "data", "background"}
+PAGES = ("index", "tutorial", "sample", "reference/cli", "reference/errors", "reference/platforms", "explanation/macs")
+
+
+class Links(HTMLParser):
+    """What a page loads, links to, and can be linked at."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.loaded: list[str] = []
+        self.linked: list[str] = []
+        self.places: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("id", "name") and value:
+                self.places.add(value)
+            elif name in LOADED or (name == "href" and tag == "link" and not self._is_no_resource(attrs)):
+                self.loaded.append(value or "")
+            elif name == "href" and tag == "a":
+                self.linked.append(value or "")
+
+    @staticmethod
+    def _is_no_resource(attrs: list[tuple[str, str | None]]) -> bool:
+        return bool({"index", "search", "next", "prev", "canonical"} & set((dict(attrs).get("rel") or "").split()))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site as `make docs` builds it: warnings are errors."""
+    assert ROOT is not None
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-n", "-b", "html"]
+    built = subprocess.run(
+        [*command, "-d", folder / "doctrees", ROOT / "docs", folder / "html"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert built.returncode == 0, built.stderr
+    assert not built.stderr.strip()
+    return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Links]:
+    return {path: Links(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_there(site: Path, name: str) -> None:
+    assert (site / f"{name}.html").is_file()
+
+
+def remote(addresses: list[str]) -> Iterator[str]:
+    for address in addresses:
+        for part in address.split(","):
+            if urlsplit(part.strip()).netloc:
+                yield part
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path, pages: dict[Path, Links]) -> None:
+    for path, links in pages.items():
+        assert not list(remote(links.loaded)), path
+    for style in site.rglob("*.css"):
+        text = style.read_text(encoding="utf-8")
+        assert not re.search(r"(?:@import[^;]*|url\(\s*['\"]?)(?:https?:)?//", text), style
+    for script in site.rglob("*.js"):
+        text = script.read_text(encoding="utf-8", errors="replace")
+        assert not re.search(r"(?:fetch|import|importScripts)\(\s*['\"`](?:https?:)?//", text), script
+
+
+def test_links_lead_somewhere(site: Path, pages: dict[Path, Links]) -> None:
+    missing = []
+    for path, links in pages.items():
+        for address in (*links.linked, *links.loaded):
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc or not (parts.path or parts.fragment):
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path.resolve()
+            target = target / "index.html" if target.is_dir() else target
+            page = next((known for known in pages if known.resolve() == target), None)
+            if not target.is_file():
+                missing.append(f"{path.relative_to(site)}: {address}")
+            elif parts.fragment and page and unquote(parts.fragment) not in pages[page].places:
+                missing.append(f"{path.relative_to(site)}: {address}: no such place")
+    assert not missing, "\n".join(missing)
+
+
+def test_every_page_is_one_that_the_table_of_contents_leads_to(site: Path, pages: dict[Path, Links]) -> None:
+    index = site / "index.html"
+    reached = {(index.parent / urlsplit(link).path).resolve() for link in pages[index].linked}
+    written = {
+        path.resolve() for path in pages if path.parent.name in ("how-to", "explanation", "reference", site.name)
+    }
+    assert written - reached <= {index.resolve(), (site / "search.html").resolve(), (site / "genindex.html").resolve()}
+
+
+def test_the_sample_report_is_a_report(site: Path) -> None:
+    for name in ("run", "comparison"):
+        text = (site / "sample" / f"{name}.html").read_text(encoding="utf-8")
+        assert "digits.tflite" in text
+        assert text.lstrip().lower().startswith("<!doctype html>")
