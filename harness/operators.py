@@ -156,7 +156,7 @@ CATALOGUE: dict[str, Spec] = {
 _RECURRENT = "unrolled or not, recurrent layers are beyond this TFLM: use convolutions over time"
 _DYNAMIC_BATCH = "fix the batch size, as in Input(shape, batch_size=1), and convert again"
 _NOT_INT8 = "leave the layer out, or convert to a float model (without optimizations)"
-_GENERAL = "use other layers: README lists the operators of TFLM July 2020"
+_GENERAL = "use other layers: docs/reference/operators.md lists the operators of TFLM July 2020"
 HINTS = {
     "SHAPE": _DYNAMIC_BATCH,
     "BROADCAST_ARGS": _DYNAMIC_BATCH,

@@ -411,8 +411,9 @@ def test_what_is_wrong_with_a_table_is_said(scenario: Any, tmp_path: Path, conte
 # --- a user's own ---
 
 
-def test_the_suite_of_the_readme(scenario: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (text,) = re.findall(r"```robot\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_suite_of_the_documentation(scenario: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how-to" / "scenarios.md"
+    (text,) = re.findall(r"```robotframework\n(.*?)```", page.read_text(), re.DOTALL)
     assert len(text.splitlines()) <= 10
     suite = tmp_path / "mine.robot"
     suite.write_text(text)
