@@ -8,7 +8,7 @@ from harness.compare import Compared, Differs, LayerPart, OperatorPart, Part, To
 from harness.gate import words
 from harness.gate.metrics import METRICS
 from harness.page import metrics
-from harness.page.document import Cell, Column, Mark, Row, Table
+from harness.page.document import Cell, Column, Link, Mark, Row, Table
 from harness.page.values import Number, Origin, derived, measured, missing
 
 MOST = 500
@@ -61,8 +61,8 @@ def worsening(item: Total) -> float:
 
 
 def ordered(shown: Compared) -> tuple[Total, ...]:
-    """The totals, the worst first; those that are not comparable at the end."""
-    return tuple(sorted(shown.totals, key=lambda item: -worsening(item)))
+    """The totals that moved, the worst first; then those that did not, and those that are not comparable."""
+    return tuple(sorted(shown.totals, key=lambda item: (not item.comparable, not item.change, -worsening(item))))
 
 
 def totals(shown: Compared) -> Table:
@@ -134,11 +134,14 @@ def layers(shown: Compared) -> Table:
     """Every layer, the one that grew most first; behind them what runs around the layers, and the sum."""
     before = sum(item.before or 0 for item in shown.layers) + shown.overhead.before
     after = sum(item.after or 0 for item in shown.layers) + shown.overhead.after
-    rows = [_layer(item) for item in shown.layers]
+    chosen = {number for item in shown.layers if item.functions or item.classes for number in _tags(item)}
+    noted = any(map(_note, shown.layers))
+    rows = [_layer(item, chosen, noted) for item in shown.layers]
     around, whole = (_counts(one, other) for one, other in ((shown.overhead.before, shown.overhead.after),
                                                             (before, after)))  # fmt: skip
-    rows.append(Row(cells=("", "around the layers", *around, "", ""), kind="other"))
-    rows.append(Row(cells=("", "all", *whole, "", ""), kind="total"))
+    empty = ("", "") if noted else ("",)
+    rows.append(Row(cells=("", "around the layers", *around, *empty), kind="other"))
+    rows.append(Row(cells=("", "all", *whole, *empty), kind="total"))
     return Table(
         id="compare-layers",
         caption="Instructions of each layer, the largest increase first",
@@ -147,7 +150,7 @@ def layers(shown: Compared) -> Table:
             Column(key="op", title="operator"),
             *_SIDES,
             Column(key="outputs", title="outputs", help="Whether the layer's outputs are the same bytes."),
-            Column(key="note", title="note"),
+            *((Column(key="note", title="note"),) if noted else ()),
         ),
         rows=tuple(rows),
         sorted_by="-change",
@@ -167,7 +170,8 @@ def _tags(item: LayerPart) -> tuple[str, ...]:
     return () if item.index_after is None else (f"layer-{item.index_after}",)
 
 
-def _layer(item: LayerPart) -> Row:
+def _layer(item: LayerPart, chosen: set[str], noted: bool) -> Row:
+    """A layer; its number chooses what moved in it, where anything did."""
     if item.before is not None and item.after is not None:
         sides = _counts(item.before, item.after)
     else:
@@ -181,7 +185,12 @@ def _layer(item: LayerPart) -> Row:
     outputs: Cell = "-" if item.outputs_equal is None else "same"
     if item.outputs_equal is False:
         outputs = Mark(state="note", text="differ")
-    return Row(cells=(number_of(item), item.op, *sides, outputs, _note(item)), tags=_tags(item))
+    tags = _tags(item)
+    number: Cell = number_of(item)
+    if chosen.intersection(tags):
+        number = Link(text=number_of(item), target="compare-within", chooses=tags[0])
+    note = (_note(item),) if noted else ()
+    return Row(cells=(number, item.op, *sides, outputs, *note), tags=tags)
 
 
 def _note(item: LayerPart) -> str:

@@ -14,7 +14,7 @@ from harness import compare
 from harness.compare import Compared
 from harness.gate.verdict import Verdict
 from harness.page import comparison, render
-from harness.page.document import Block, Chart, Fold, Mark, Row, Table, Text
+from harness.page.document import Block, Chart, Fold, Link, Mark, Row, Table, Text
 from harness.page.values import Number
 from harness.result import Function, Result
 
@@ -59,8 +59,9 @@ def judged(before: Result, after: Result, folder: Path, percent: float = 1) -> V
 
 def test_layers_are_the_worst_first_and_close() -> None:
     layers = tables(compare.compare(plain(), slower(slower(plain(), 0, -30), 1, 45)))["compare-layers"]
+    links = [Link(text=number, target="compare-within", chooses=f"layer-{number}") for number in "10"]
     assert [item.cells[:2] for item in layers.rows] == [
-        ("1", "SOFTMAX"), ("0", "CONV_2D"), ("", "around the layers"), ("", "all")
+        (links[0], "SOFTMAX"), (links[1], "CONV_2D"), ("", "around the layers"), ("", "all")
     ]  # fmt: skip
     changes = [value(item.cells[4]) for item in layers.rows]
     assert changes == [45, -30, 0, 15]
@@ -123,6 +124,12 @@ def test_the_worst_total_is_first_and_what_is_blocked_last() -> None:
     blocked = replaced(after, "identity", cmsis_nn="another")
     names = [item.cells[0] for item in tables(compare.compare(plain(), blocked))["compare-totals"].rows]
     assert set(names[:2]) == {"MACs", "model's size"}
+
+
+def test_totals_that_moved_stand_before_those_that_did_not() -> None:
+    after = replaced(slower(plain(), 0, -10), "memory", flash=222700, code=168764)
+    names = [item.cells[0] for item in tables(compare.compare(plain(), after))["compare-totals"].rows]
+    assert names[:3] == ["code", "flash", "instructions"]
 
 
 def test_nothing_changed() -> None:
