@@ -9,14 +9,21 @@ from harness.result import Result
 
 
 class Metric(Record, frozen=True):
-    """A metric of the operators. ``key`` is for file names, ``name`` for people; estimates say their model in it.
+    """A metric of the operators. ``key`` is for file names, ``name`` for people.
 
-    ``values`` are by operator index; an operator without a value is not in it.
+    ``values`` are by operator index; an operator without a value is not in it. ``origin`` says what they rest on where
+    they were not measured, nor follow exactly from what was; None of others.
     """
 
     key: str
     name: str
     values: dict[int, int | float]
+    origin: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The name with what it rests on."""
+        return self.name if self.origin is None else f"{self.name} ({self.origin})"
 
 
 def of(result: Result) -> tuple[Metric, ...]:
@@ -36,8 +43,9 @@ def of(result: Result) -> tuple[Metric, ...]:
         ),
         Metric(
             key="arena-alive",
-            name=f"{'arena alive' if _arena_is_measured(result) else 'arena alive, derived'}, B",
+            name="arena alive, B",
             values={item.index: item.arena for item in layers if item.arena is not None},
+            origin=None if _arena_is_measured(result) else "derived from lifetimes, without scratch buffers",
         ),
         *(_class(result, name) for name in isa.CLASSES),
         *_estimated(result),
@@ -65,12 +73,14 @@ def _estimated(result: Result) -> tuple[Metric, ...]:
     return (
         Metric(
             key="cycles-estimated",
-            name=f"estimated cycles ({by(estimate)})",
+            name="estimated cycles",
             values={item.index: item.cycles for item in parts if item.index is not None},
+            origin=by(estimate),
         ),
         Metric(
             key="latency-estimated",
-            name=f"estimated latency, ms ({by(estimate)})",
+            name="estimated latency, ms",
             values={item.index: item.latency_ms for item in parts if item.index is not None},
+            origin=by(estimate),
         ),
     )

@@ -34,6 +34,6 @@ def make(run: Run) -> Made:
 def _data(metric: Metric) -> dict[str, Any]:
     results: dict[str, dict[str, Any]] = {str(index): {"value": value} for index, value in metric.values.items()}
     if len(set(metric.values.values())) == 1:
-        return {"name": metric.name, "results": {key: item | {"bgColor": _ALL_EQUAL} for key, item in results.items()}}
+        return {"name": metric.title, "results": {key: item | {"bgColor": _ALL_EQUAL} for key, item in results.items()}}
     gradient = [{"stop": 0, "bgColor": _LEAST}, {"stop": 1, "bgColor": _MOST}]
-    return {"name": metric.name, "results": results, "gradient": gradient}
+    return {"name": metric.title, "results": results, "gradient": gradient}

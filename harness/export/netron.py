@@ -1,9 +1,10 @@
 """Metrics and metadata for Netron's sidebar: an attachment to the graph of the same network.
 
-Netron 8.2.8 (April 2025) and later, as it runs in a browser (``pip install netron``, not the desktop application),
-takes a .json file with the signature "netron:attachment" that is opened after the network. Its entries name a node by
-kind and identifier, which is the operator's index in a .tflite file, and the model by its file's name
-(metadata.Attachment in source/view.js, tflite.Node in source/tflite.js of lutzroeder/netron).
+Netron 8.2.8 (April 2025) and later, as it runs in a browser (``netron`` without a file; not the desktop application),
+takes a .json file with the signature "netron:attachment" that is opened, or dropped, after the network. Its entries
+name a node by kind and identifier, which is the operator's index in a .tflite file, and the model by its file's name
+(metadata.Attachment in source/view.js, tflite.Node in source/tflite.js of lutzroeder/netron). Tried with 9.3.3; started
+with the network on its command line, it takes no other file.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from typing import Any
 
 from harness.export import metrics
 from harness.export.made import File, Made, Run, in_full
+from harness.export.metrics import Metric
 from harness.report.tables import printable
 from harness.result import Layer, Result
 
 _FUNCTIONS = 10
+_NAMES = {  # of a dozen letters: Netron cuts longer ones
+    "macs": "MACs",
+    "instructions-per-mac": "per MAC",
+    "arena-alive": "arena, B",
+    "cycles-estimated": "est. cycles",
+    "latency-estimated": "est. ms",
+}
 Entry = dict[str, Any]
 
 
@@ -64,7 +73,17 @@ def _totals(result: Result) -> Iterator[Entry]:
 def _nodes(result: Result) -> Iterator[Entry]:
     for metric in metrics.of(result):
         for index, value in metric.values.items():
-            yield _node(index, metric.name, value)
+            yield _node(index, _short(metric), _text(metric, value))
+
+
+def _short(metric: Metric) -> str:
+    """A metric in the few letters that Netron has room for."""
+    return _NAMES.get(metric.key) or metric.key.replace("-", " ")
+
+
+def _text(metric: Metric, value: int | float) -> int | float | str:
+    """A number as it is, or with what it rests on where it was not measured."""
+    return value if metric.origin is None else f"{value:,.6g} ({metric.origin})"
 
 
 def _functions(layer: Layer) -> Iterator[Entry]:
@@ -76,4 +95,4 @@ def _functions(layer: Layer) -> Iterator[Entry]:
     if len(ranked) > _FUNCTIONS:
         rest = sum(count for _, count in ranked[_FUNCTIONS:])
         lines.append(f"{rest:,} in {len(ranked) - _FUNCTIONS} others")
-    yield _node(layer.index, "instructions by function", "\n".join(lines))
+    yield _node(layer.index, "functions", "\n".join(lines))

@@ -209,7 +209,10 @@ def test_netron_finds_nodes_by_index_and_the_model_by_its_file() -> None:
     nodes = {(item["identifier"], item["name"]): item["value"] for item in made["metrics"] if item["kind"] == "node"}
     assert nodes["0", "instructions"] == 900 and nodes["1", "instructions"] == 90
     assert nodes["0", "MACs"] == 300 and ("1", "MACs") not in nodes
-    assert nodes["0", "estimated cycles (made/1, uncalibrated)"] == 100_000
+    assert nodes["0", "per MAC"] == 3.0 and nodes["0", "class alu"] == (run.layers[0].classes or {})["alu"]
+    assert nodes["0", "est. cycles"] == "100,000 (made/1, uncalibrated)"
+    assert nodes["0", "est. ms"] == "1.25 (made/1, uncalibrated)"
+    assert max(len(name) for _, name in nodes) <= 14, "Netron cuts longer ones"
     model = {item["name"]: item["value"] for item in (*made["metrics"], *made["metadata"]) if item["kind"] == "model"}
     assert {item["identifier"] for item in made["metrics"] if item["kind"] == "model"} == {"kws.tflite"}
     assert model["instructions"] == run.counts.total and model["stack, B"] == 680
@@ -229,7 +232,7 @@ def test_hostile_names_stay_lines_in_netron() -> None:
     made = only(netron.make, hostile())
     for item in (*made["metadata"], *made["metrics"]):
         if isinstance(item["value"], str):
-            limit = 3 if item["name"] == "instructions by function" else 1
+            limit = 3 if item["name"] == "functions" else 1
             lines = item["value"].split("\n")
             assert len(lines) <= limit and all(clean(line) for line in lines)
 
