@@ -17,7 +17,8 @@ def report(
         str,
         typer.Argument(
             metavar="RUN|SWEEP|STUDY",
-            help="A stored run (its id, a part of it, its folder, a file, SWEEP:POINT), a sweep or a study.",
+            help="A stored run (its id, a part of it, its folder, a file, SWEEP:POINT), a sweep, a study, or a file "
+            "of a calibration.",
             show_default=False,
         ),
     ],

@@ -1,15 +1,19 @@
-"""The report of what a user names: a run, alone or beside another one, a sweep or a study."""
+"""The report of what a user names: a run, alone or beside another one, a sweep, a study or a calibration."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import msgspec
+
 from harness import compare, store
+from harness.calibrate import calibration as calibrations
 from harness.errors import BadInputError
 from harness.optimize import study as studies
-from harness.page import calibration_run, comparison, run, study, sweep
+from harness.page import calibration, calibration_run, comparison, run, study, sweep
 from harness.page.document import Page
+from harness.records import Record
 from harness.result import Result
 from harness.sweep import points
 
@@ -22,7 +26,8 @@ def page(what: str, base: str | None = None, policy: Path | None = None) -> tupl
     """The report, and a name for its file.
 
     Args:
-        what: a sweep or a study by its name or folder; or a run, as ``harness.compare.find`` takes it.
+        what: a sweep or a study by its name or folder; a calibration by its file; or a run, as ``harness.compare.find``
+            takes it.
         base: a run to put beside a run.
         policy: what judges their difference; None: nothing does.
 
@@ -38,6 +43,8 @@ def page(what: str, base: str | None = None, policy: Path | None = None) -> tupl
             f"{what} is a {kind}, and --compare puts a run beside a run",
             "harness report SWEEP:POINT --compare BASE takes a point" if kind == "sweep" else "name a run",
         )
+    if kind == "calibration":
+        return file_name(name), calibration.page(calibrations.read(Path(what)), what)
     return file_name(name), sweep.of(name) if kind == "sweep" else study.of(what)
 
 
@@ -49,7 +56,8 @@ def run_page(result: Result) -> tuple[str, Page]:
 
 
 def _kind(what: str) -> tuple[str, str]:
-    """ "sweep", "study" or "run", and its name. What is neither of the first is left to those who find runs."""
+    """ "sweep", "study", "calibration" or "run", and its name. What is none of the first is left to those who find
+    runs."""
     folder = Path(what)
     if what in points.names():
         return "sweep", what
@@ -59,7 +67,21 @@ def _kind(what: str) -> tuple[str, str]:
         return "sweep", folder.name
     if what in studies.names() or (folder / studies.STUDY).is_file():
         return "study", folder.resolve().name
+    if folder.suffix == ".json" and _schema(folder).startswith(calibrations.SCHEMA.rpartition("/")[0]):
+        return "calibration", f"calibration-{folder.stem}"
     return "run", what
+
+
+class _Schema(Record, frozen=True):
+    schema: str = ""
+
+
+def _schema(file: Path) -> str:
+    """What a file of JSON says that it holds, "" where it says nothing."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Schema).schema
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def _run(what: str, base: str | None, policy: Path | None) -> tuple[str, Page]:
