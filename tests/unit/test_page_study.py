@@ -9,51 +9,23 @@ from typing import Any
 import msgspec
 import page_maker
 import pytest
-from optimize_maker import measured, measurement, pick, quantity, result, scenario, study_file, trial
+from optimize_maker import measured, measurement, quantity, result, scenario, study_file, trial
 from page_maker import Names
+from views_maker import STUDY, one, picked, several
 
-from harness.optimize.records import DeviceAccuracy, StudyResult, TestAccuracy, TrialRecord
+from harness.optimize.records import StudyResult, TrialRecord
 from harness.optimize.scenario import Scenario
 from harness.page import render, study
 from harness.page.document import Chart, Fold, Link, Mark, Page, Row, Table
 from harness.page.study import Stored
 from harness.page.values import Number
-from harness.sweep.plan import Failure
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-
-TEXT = 'objectives = ["energy", "accuracy"]\n[budgets]\ndeadline = "20 ms"\nenergy = "400 uJ"\naccuracy = 0.8\n'
 
 
 @pytest.fixture
 def made(tmp_path: Path) -> Scenario:
-    return scenario(tmp_path, TEXT)
-
-
-def one(made: Scenario, number: int, ms: float, correct: int | None = None, **chosen: Any) -> TrialRecord:
-    found = measurement(
-        measured(int(ms * 10_000)), quantity(ms, 0.7 * ms, 1.5 * ms), quantity(30 * ms, 20 * ms, 31 * ms)
-    )
-    return trial(made, number, found, correct, **chosen)
-
-
-def several(made: Scenario) -> list[TrialRecord]:
-    """Missed, undecided, two that are met, a duplicate of one, one that cannot be made, one that does not run."""
-    records = [one(made, 0, 30.0), one(made, 1, 13.0, 70), one(made, 2, 9.0, 85), one(made, 3, 7.0, 84)]
-    records.append(msgspec.structs.replace(records[3], number=4, duplicate_of=3))
-    gone = Failure(kind="impossible", message="too deep for the map")
-    records.append(msgspec.structs.replace(records[0], number=5, failure=gone, measurements=(), judgements=()))
-    records.append(trial(made, 6, measurement(None)))
-    return records
-
-
-def picked(records: list[TrialRecord], **changed: Any) -> StudyResult:
-    chosen = pick(
-        records[3],
-        test=TestAccuracy(correct=81, images=100, low=0.72, high=0.88, state="undecided"),
-        device=(DeviceAccuracy(board="stm32l496zg", images=100, correct=81, host_correct=81, different=0),),
-    )
-    return result(records, chosen, runner_up=pick(records[2]), front=(3, 2), **changed)
+    return scenario(tmp_path, STUDY)
 
 
 def page(made: Scenario, records: list[TrialRecord], found: StudyResult | None) -> Page:

@@ -12,6 +12,7 @@ import plots_maker
 import pytest
 from page_maker import Names
 from plots_maker import Made
+from views_maker import layers, many, mixed
 
 from harness.page import render, sweep
 from harness.page.document import Chart, Fold, Link, Mark, Page, Table
@@ -23,33 +24,12 @@ from harness.sweep.file import Objective
 from harness.sweep.plan import Failure, Plan
 from harness.sweep.tables import PointRow
 
-LAYERS = (("CONV_2D", 1000, 100, 8),)
 MOST_BYTES = 5_000_000
 
 
 @pytest.fixture(autouse=True)
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_RESULTS", str(tmp_path))
-
-
-def layers(instructions: int) -> tuple[tuple[str, int, int, int], ...]:
-    return (("CONV_2D", instructions, 100, 8),)
-
-
-def mixed(**budgets: Any) -> Swept:
-    """Two points on the front, one that both beat, one over a budget, one that is not exact, one that failed."""
-    return plots_maker.store(
-        [
-            Made(model="fast.tflite", layers=layers(1000), flash=60_000),
-            Made(model="small.tflite", layers=layers(3000), flash=20_000),
-            Made(model="worse.tflite", layers=layers(4000), flash=61_000),
-            Made(model="big.tflite", layers=layers(900), flash=90_000),
-            Made(model="wrong.tflite", layers=layers(800), exact=False, passed=False),
-            Made(model="dead.tflite", layers=None),
-        ],
-        flash_kib=64,
-        **budgets,
-    )
 
 
 def page(found: Swept) -> Page:
@@ -206,21 +186,6 @@ def test_hostile_names_change_no_element() -> None:
     pages = [render.html(sweep.page(*hostile(Names(harmless)))) for harmless in (False, True)]
     assert page_maker.outline(pages[0]) == page_maker.outline(pages[1])
     assert "</script><script>window.hit=1</script>" in " ".join(page_maker.texts(pages[0]))
-
-
-def many(points: int = 300) -> Swept:
-    """A sweep of so many points with names as long as they are, a tenth of which failed and a tenth is infeasible."""
-    made = []
-    for number in range(points):
-        model = f"mobilenet_v1_{number // 6}_quantized_and_pruned_for_microcontrollers.tflite"
-        kernels, platform = ("cmsis-nn", "reference")[number % 2], ("stm32l496zg", "stm32f767zi", "rp2040")[number % 3]
-        counts = None if number % 10 == 9 else tuple(
-            (op, 1000 + (number * 7919 + place * 104729) % 900_000, 100, 8)
-            for place, op in enumerate(("CONV_2D", "DEPTHWISE_CONV_2D") * 15)
-        )  # fmt: skip
-        flash = 120_000 if number % 10 == 5 else 30_000 + (number * 6151) % 60_000
-        made.append(Made(model=model, layers=counts, kernels=kernels, platform=platform, flash=flash))
-    return plots_maker.store(made, flash_kib=96)
 
 
 def test_a_sweep_of_300_points_is_small_and_written_in_seconds() -> None:
