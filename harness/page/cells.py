@@ -77,7 +77,7 @@ def number(shown: Number, unit: bool, origin: bool) -> Markup:
     if shown.value is None:
         return Markup("-")
     before = Markup('<small class="o {}">{}</small> ').format(SIGNS[shown.origin][0], shown.origin)
-    behind = Markup("&nbsp;<small>{}</small>").format(text.clean(shown.unit))
+    behind = Markup("&nbsp;<small>{}</small>").format(text.name(shown.unit))
     band = text.bounds(shown)
     return Markup("{}{}{}{}").format(
         before if origin else _NOTHING,

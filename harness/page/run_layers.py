@@ -193,8 +193,8 @@ def _classes(result: Result) -> Table:
 
 def _counts(classes: dict[str, int] | None, used: list[str]) -> list[Number]:
     if classes is None:
-        return [missing("instructions", NO_CLASSES) for _ in used]
-    return [measured(classes[name], "instructions") for name in used]
+        return [missing("", NO_CLASSES) for _ in used]
+    return [measured(classes[name], "") for name in used]
 
 
 def _outputs(result: Result) -> Table:

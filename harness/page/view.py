@@ -108,5 +108,5 @@ _KINDS: Mapping[type, str] = {
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
-    "clean": text.clean, "kind": kind, "columns": columns,
+    "clean": text.clean, "name": text.name, "kind": kind, "columns": columns,
 }  # fmt: skip

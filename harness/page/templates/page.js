@@ -164,12 +164,10 @@
       let shown = 0, items = 0, sum = 0;
       for (const item of this.rows) {
         const apart = item.tags.length === 0 || item.tags.every((tag) => !state.chosen.has(kindOf(tag)));
-        const matched = apart ? chosen.length === 0 || item.last > 0 : chosen.every((tag) => item.tags.includes(tag));
+        const matched = apart ? chosen.length === 0 : chosen.every((tag) => item.tags.includes(tag));
         const closes = item.last > 0 && (words.length === 0 || item.tags.length === 0 || chosen.length > 0);
         const found = closes || words.every((word) => this.text(item).includes(word));
-        // a total of everything says nothing about what was chosen
-        const stale = item.last === 2 && item.tags.length === 0 && chosen.length > 0;
-        const on = matched && found && !stale;
+        const on = matched && found;
         item.row.classList.toggle("off", !on);
         if (item.last === 2) continue;
         items += 1;
@@ -178,7 +176,7 @@
         if (this.adds >= 0) sum += Number(item.row.cells[this.adds].dataset.v || 0);
       }
       const narrowed = words.length > 0 || chosen.length > 0;
-      const unit = this.adds >= 0 ? this.heads[this.adds].dataset.adds || this.heads[this.adds].dataset.key : "";
+      const unit = this.adds >= 0 ? this.heads[this.adds].dataset.adds : "";
       const added = this.adds >= 0 && Number.isSafeInteger(sum) ? `, ${grouped(sum)} ${unit} together` : "";
       this.status.textContent = narrowed ? `${grouped(shown)} of ${grouped(items)} rows${added}` : "";
       this.chips.replaceChildren(...chosen.map(chip));
