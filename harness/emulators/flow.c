@@ -57,6 +57,7 @@ enum {
   SECTION_VALUES = 6,
   SECTION_NOTES = 7,
   SECTION_END = 8,
+  SECTION_SEGMENT = 9,
 };
 enum { ENDED_AT_STOP = 1, ENDED_BY_EXIT = 2, ENDED_AT_LIMIT = 3, ENDED_AT_SEMIHOSTING = 4 };
 
@@ -145,9 +146,19 @@ static void count_open(const activation_t *in) {
   }
 }
 
+static bool is_split; /* into segments, where functions with the flag SPLIT begin */
+
+static void write_segment(void) {
+  if (candidates_used) choose(0);
+  begin_section(SECTION_SEGMENT);
+  put_segment();
+  end_section();
+}
+
 static void finish(uint64_t reason, uint64_t address) {
   if (!file) return;
   if (candidates_used) choose(0);
+  if (is_split) write_segment();
   count_open(current);
   for (size_t i = 0; i < parked_used; i++) count_open(parked[i]);
   write_parts();
@@ -189,6 +200,10 @@ static void at_part(unsigned vcpu, void *user) {
   if (notes.executed >= limit) {
     end_run(ENDED_AT_LIMIT, part->start);
     return;
+  }
+  if (part->entry && part->entry->flags & SPLIT) {
+    is_split = true;
+    write_segment();
   }
   arrived = part;
   arrive(part);

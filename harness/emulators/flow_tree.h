@@ -49,7 +49,7 @@ static void *with_room(void *list, size_t used, size_t element) {
 
 /* ---- functions ---------------------------------------------------------------------------------------------------- */
 
-enum { SIZED = 1, HANDLER = 2, REGION = 4, STOP = 8, RANGED = 16, SWITCHER = 32 };
+enum { SIZED = 1, HANDLER = 2, REGION = 4, STOP = 8, RANGED = 16, SWITCHER = 32, SPLIT = 64 };
 
 typedef struct {
   uint64_t start, end;
@@ -158,6 +158,35 @@ static size_t cell(size_t node, size_t part) {
     *place = ++cells_used;
   }
   return *place - 1;
+}
+
+/* ---- what ran since the tree was told last --------------------------------------------------------------------------- */
+
+static uint64_t *calls_told, *counts_told;
+static size_t nodes_told, cells_told;
+
+/* The words of section SEGMENT: what was added to the tree since they were put last. */
+static void put_segment(void) {
+  calls_told = grown(calls_told, (nodes_used + 1) * sizeof *calls_told);
+  counts_told = grown(counts_told, (cells_used + 1) * sizeof *counts_told);
+  while (nodes_told < nodes_used) calls_told[nodes_told++] = 0;
+  while (cells_told < cells_used) counts_told[cells_told++] = 0;
+  size_t length = words_used;
+  put(0);
+  for (size_t i = 0; i < nodes_used; i++) {
+    if (nodes[i].calls == calls_told[i]) continue;
+    put(i);
+    put(nodes[i].calls - calls_told[i]);
+    calls_told[i] = nodes[i].calls;
+    words[length]++;
+  }
+  for (size_t i = 0; i < cells_used; i++) {
+    if (cells[i].count == counts_told[i]) continue;
+    put(cells[i].node);
+    put(cells[i].part);
+    put(cells[i].count - counts_told[i]);
+    counts_told[i] = cells[i].count;
+  }
 }
 
 /* ---- what the calls of a region took -------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 
 The functions that it is given: four words each, sorted by the first: where a function begins, where it ends, flags, and
 its region's number. Flags: 1 its size is known, 2 it handles exceptions, 4 it is a region, 8 the run ends before it,
-16 its range is known, 32 it handles SVC or PendSV.
+16 its range is known, 32 it handles SVC or PendSV, 64 a segment of the run ends before it.
 
 What it writes: the eight bytes ``TFLMFLO\\0``, the format's version (1), then sections, each of them its kind, the
 number of words that follow, and these words:
@@ -26,6 +26,8 @@ kind     name        words
 7        NOTES       what ``Notes`` names, in its order
 8        END         1: stop function, 2: QEMU ended, 3: limit of instructions, 4: semihosting; the address there, with
                      2 that of the last block that was entered. Without it a file is incomplete
+9        SEGMENT     of each segment, where functions with the flag 64 divide the run, in their order: how many contexts
+                     were called in it, of each its number and its calls there; then cells as above, of what ran in it
 =======  ==========  ===================================================================================================
 """
 
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
 _MAGIC = int.from_bytes(b"TFLMFLO\0", "little")
 _FORMAT = 1
-SIZED, HANDLER, REGION, STOP, RANGED, SWITCHER = 1, 2, 4, 8, 16, 32
+SIZED, HANDLER, REGION, STOP, RANGED, SWITCHER, SPLIT = 1, 2, 4, 8, 16, 32, 64
 NESTED, JUMPED_IN, JUMPED_OUT, UNWOUND, INTERRUPTED = 1, 2, 4, 8, 16
 CALL, THREAD, INTERRUPT = 0, 1, 2
 _ENDED_BY = {1: "stop function", 2: "exit", 3: "instruction limit", 4: "semihosting"}
@@ -92,6 +94,16 @@ class RegionCounts(Record, frozen=True, eq=False):
     rounded: bool
 
 
+class Segment(Record, frozen=True, eq=False):
+    """A piece of a run: ``calls`` are rows of context and its calls, ``cells`` those of context, part and executions.
+
+    int64 arrays.
+    """
+
+    calls: IntArray
+    cells: IntArray
+
+
 class Notes(Record, frozen=True):
     """What was followed, and what could not be for certain; see ``notes_t`` in flow_stack.h."""
 
@@ -115,7 +127,10 @@ class Notes(Record, frozen=True):
 
 
 class Flow(Record, frozen=True, eq=False):
-    """The file's content. ``cells`` are rows of context, part and executions (int64); ``codes`` the parts' bytes."""
+    """The file's content. ``cells`` are rows of context, part and executions (int64); ``codes`` the parts' bytes.
+
+    ``segments`` add up to the whole, and are empty where no function divides it.
+    """
 
     addresses: IntArray
     instructions: IntArray
@@ -126,6 +141,7 @@ class Flow(Record, frozen=True, eq=False):
     notes: Notes
     ended_by: str
     ended_at: int
+    segments: tuple[Segment, ...] = ()
 
 
 def write_functions(path: Path, functions: Sequence[Function]) -> None:
@@ -163,7 +179,13 @@ def read(path: Path) -> Flow:
         notes=notes,
         ended_by=_ENDED_BY[reason],
         ended_at=ended_at,
+        segments=tuple(_segment(payload) for payload in sections.get(9, [])),
     )
+
+
+def _segment(payload: IntArray) -> Segment:
+    end = 1 + 2 * int(payload[0])
+    return Segment(calls=payload[1:end].reshape(-1, 2), cells=payload[end:].reshape(-1, 3))
 
 
 def _sections(path: Path) -> Iterator[tuple[int, IntArray]]:
