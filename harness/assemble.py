@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import re
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -46,6 +47,9 @@ from harness.store import ARTIFACTS, EMULATOR_LOG, FUNCTIONS_CSV
 from harness.user_library import reference as library_reference
 from harness.wire import Console
 
+if TYPE_CHECKING:
+    from harness.calltree.measure import Followed
+
 _TEST_INPUT = ".test_input"
 _STACK = ".stack"
 
@@ -67,6 +71,7 @@ class Measured(Record, frozen=True):
     reference: Reference
     difference: Difference | None
     scale: float | None = None
+    followed: Followed | None = None
 
 
 class _Segments(Record, frozen=True):
@@ -145,6 +150,7 @@ def result(measured: Measured) -> Result:
         estimate=_estimate(measured, segments) if options.estimates else None,
         library=None if setup.tflm is None else setup.tflm.part,
         arena=measured.arena,
+        calls=None if measured.followed is None else measured.followed.part(measured.trace, segments.sequence, memory),
     )
     return made if setup.calibration is None else _calibrated(made, setup, setup.calibration)
 
@@ -331,6 +337,7 @@ def _identity(measured: Measured) -> Identity:
         git_commit=commit,
         git_dirty=dirty,
         cost_model=estimate.MODEL if setup.options.estimates else None,
+        calls=None if measured.followed is None else measured.followed.ran.emulator.counter,
     )
 
 
@@ -347,7 +354,7 @@ def _run_id(setup: Setup, identity: Identity) -> str:
     fields = msgspec.structs.asdict(identity)
     for name in ("git_commit", "git_dirty", "harness_version"):
         del fields[name]
-    for name in ("cost_model", "calibration"):
+    for name in ("cost_model", "calibration", "calls"):
         if fields[name] is None:
             del fields[name]
     digest = hashlib.sha256(msgspec.json.encode(fields)).hexdigest()[:12]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from harness import agreement, assemble, cache, image, inputs, library, platforms, reference, store, wire
 from harness import arena as plan
-from harness import assemble, cache, image, inputs, library, platforms, reference, store, wire
 from harness.calibrate.use import Given
 from harness.elf import Elf
 from harness.emulators import BACKENDS
@@ -42,6 +42,7 @@ def run(
     cycles: bool = False,
     calibration: str | Path | Given | None = None,
     carry: bool = False,
+    calls: bool = False,
     tflm: Brought | None = None,
     progress: Progress = silent,
     command: tuple[str, ...] = (),
@@ -61,6 +62,8 @@ def run(
         cycles: whether to estimate the board's cycles and latency, too; QEMU alone tells what that takes.
         calibration: estimate by this one: a file of ``harness calibrate``, or a board whose calibration is stored.
         carry: use it also for a build with another compiler, library, kernel set or flags; the estimate then says so.
+        calls: whether to start the firmware once more, on QEMU, for the tree of calls of each layer and the deepest
+            stack, frame by frame (``Result.calls``).
         tflm: a TFLM that the user brings, in place of the packaged one.
         progress: told what is being done.
         command: what to record as the command that asked for the run.
@@ -85,6 +88,7 @@ def run(
         cycles=cycles,
         calibration=calibration,
         carry=carry,
+        calls=calls,
     )
     prepared = _prepare(prepare(Path(model_path), platform, options), input_paths, progress)
     progress("sizing the arena", None, None)
@@ -130,29 +134,13 @@ def run_on_both(
         _measure(prepared, prepared.setup.on(emulator), machine, arena, progress, command)
         for emulator in ("qemu", "renode")
     )
-    _compare(first, second)
+    agreement.check(first, second)
     return first, second
 
 
 def _saying(tflm: Brought | None, kernels: str | None) -> Brought | None:
     """The user's TFLM, with the kernels that it is said to hold."""
     return None if tflm is None else msgspec.structs.replace(tflm, kernels=kernels or tflm.kernels)
-
-
-def _compare(first: Result, second: Result) -> None:
-    """Refuse two results whose segments differ, naming the first that does."""
-    for index, (name, mine, theirs) in enumerate(
-        zip(first.marks.sequence, first.marks.segments, second.marks.segments, strict=True)
-    ):
-        if mine != theirs:
-            where = name
-            if name.startswith("layer "):
-                where += f" ({first.layers[int(name.removeprefix('layer '))].op})"
-            raise EmulationError(
-                f"{first.emulator} and {second.emulator} disagree on {first.machine.name}, first in segment {index}, "
-                f"{where}: {mine:,} and {theirs:,} instructions",
-                f"both runs are stored: {first.run_id} and {second.run_id}",
-            )
 
 
 class _Prepared(Record, frozen=True):
@@ -192,6 +180,13 @@ def _measure(
     data, libraries, golden = prepared.data, prepared.libraries, prepared.golden
     progress(f"running on {machine.name} ({setup.options.emulator})", None, None)
     elf, trace, console = execute(setup, libraries, data, machine.machine, arena.needed)
+    followed = None
+    if setup.options.calls:
+        from harness.calltree import measure as calltree  # which nothing else here needs
+
+        progress(f"following calls on {machine.name}", None, None)
+        cxxfilt, limit = setup.arm.tool("c++filt"), setup.options.time_limit_s
+        followed = calltree.follow(elf, machine, setup.platform.core, cxxfilt, limit)
     difference, scale = None, None
     if console.crcs != golden.crcs or console.outputs != golden.outputs:
         progress("looking for the first difference", None, None)
@@ -212,6 +207,7 @@ def _measure(
             reference=golden,
             difference=difference,
             scale=scale,
+            followed=followed,
         )
     )
     return store.save(result, elf.path, trace.uart, command, trace.log)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from harness import json_schema
+from harness.calltree.result import CallsPart
 from harness.cost.features import Features
 from harness.records import Record
 
@@ -208,7 +209,7 @@ class Identity(Record, frozen=True):
 
     ``machine_description_sha256`` is of the files that describe the machine to the emulator, None where it has it built
     in. ``cost_model`` is None where nothing was estimated; ``calibration`` is the hash of the family of the calibration
-    that the estimate is by, None without one.
+    that the estimate is by, None without one. ``calls`` is the plugin that followed them, None where none did.
     """
 
     model_sha256: str
@@ -232,6 +233,7 @@ class Identity(Record, frozen=True):
     git_dirty: bool | None
     cost_model: str | None = None
     calibration: str | None = None
+    calls: str | None = None
 
 
 class LibraryPart(Record, frozen=True):
@@ -333,7 +335,7 @@ class Result(Record, frozen=True):
 
     ``functions`` is None where the emulator counts instructions without telling them apart. ``estimate`` is None unless
     it was asked for, ``library`` unless the user brought a TFLM; ``kernels`` are then those that it holds. ``arena`` is
-    None in results that were stored without it.
+    None in results that were stored without it, ``calls`` unless they were asked for.
     """
 
     schema: str
@@ -360,6 +362,7 @@ class Result(Record, frozen=True):
     estimate: EstimatePart | None = None
     library: LibraryPart | None = None
     arena: ArenaPart | None = None
+    calls: CallsPart | None = None
 
     def to_json(self) -> bytes:
         """The result as indented JSON with a final newline."""

@@ -23,8 +23,8 @@ class Options(Record, frozen=True):
 
     ``tflm`` is one that the user brings, None for the packaged one; ``kernels`` is then what it holds.
     ``cycles`` asks for an estimate; ``calibration`` (what ``use.given`` takes, or gave) for one by that,
-    ``carry`` also where it is of another build. ``time_limit_s`` and ``instruction_limit`` (None: none) bound each
-    start of the emulator.
+    ``carry`` also where it is of another build. ``calls`` asks for the tree of calls. ``time_limit_s`` and
+    ``instruction_limit`` (None: none) bound each start of the emulator.
     """
 
     kernels: str = DEFAULT_KERNELS
@@ -36,6 +36,7 @@ class Options(Record, frozen=True):
     cycles: bool = False
     calibration: str | Path | use.Given | None = None
     carry: bool = False
+    calls: bool = False
     tflm: Brought | None = None
 
     @property
@@ -95,6 +96,10 @@ def prepare(model_path: Path, platform: str, options: Options) -> Setup:
         raise BadInputError(
             f"cycles cannot be estimated from a run on {options.emulator}: it does not tell which code was executed",
             "run on QEMU",
+        )
+    if options.calls and options.emulator != "qemu":
+        raise BadInputError(
+            f"calls cannot be followed on {options.emulator}: it follows chosen functions only", "run on QEMU"
         )
     found = platforms.load(platform)
     if options.fpu and found.fpu is None:

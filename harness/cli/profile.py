@@ -59,6 +59,12 @@ def run(
     ] = None,
     calibration: Calibration = None,
     carry: Carry = False,
+    calls: Annotated[
+        bool,
+        typer.Option(
+            "--calls", help="Follow calls, too: each layer's tree of them, and the deepest stack.", show_default=False
+        ),
+    ] = False,
     tflm_lib: TflmLib = None,
     tflm_include: TflmInclude = None,
     tflm_host_lib: TflmHostLib = None,
@@ -75,6 +81,8 @@ def run(
     estimates = cycles or calibration is not None
     if estimates and emulator == "both":
         raise BadInputError("cycles are estimated from one run", "leave --emulator out: QEMU tells what that takes")
+    if calls and emulator == "both":
+        raise BadInputError("calls are followed on QEMU", "leave --emulator both out, or --calls")
     if features_out is not None and not estimates:
         raise BadInputError("--features-out writes what an estimate is made of", "add --cycles")
     choose_renode(renode, emulator)
@@ -104,6 +112,7 @@ def run(
                     cycles=cycles,
                     calibration=calibration,
                     carry=carry,
+                    calls=calls,
                     progress=steps,
                     **options,
                 )

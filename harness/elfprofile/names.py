@@ -160,7 +160,7 @@ class Functions:
         if name == "cmsis-nn":
             found = [(item.name, item) for item in self.all if _CMSIS_NN.fullmatch(without_clone(item.name))]
         else:
-            found = [(_short(item.name), item) for item in self.all if _is_of_tflm(item.name)]
+            found = [(short(item.name), item) for item in self.all if _is_of_tflm(item.name)]
         if not found:
             what = "functions of CMSIS-NN (arm_convolve_s8, ...)" if name == "cmsis-nn" else "kernels of TFLM (...Eval)"
             raise BadInputError(
@@ -186,7 +186,7 @@ def _is_of_tflm(name: str) -> bool:
     return bool(_TFLM_EVAL.fullmatch(bare) or _TFLM_INVOKE.fullmatch(bare))
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """The last two parts of a C++ name: "conv::Eval", "cmsis_nn::Eval<Depthwise>"; "ConvEval" of TFLM's own space."""
     bare = without_arguments(without_clone(name)).replace("(anonymous namespace)::", "")
     bare = re.sub(r"<(?:\w+::)*(\w+)>", r"<\1>", bare).rpartition(" ")[2]

@@ -42,7 +42,7 @@ _IDLE: dict[Command, tuple[tuple[tuple[str, ...], Callable[[_Parameters], bool]]
         (("max_instructions",), lambda parameters: parameters.get("emulator") != "renode"),
         (("features_out",), _without("cycles", "calibration")),
         (("carry",), _without("calibration")),
-        (("calibration", "carry"), _not_on_qemu),  # other emulators do not tell what an estimate takes
+        (("calibration", "carry", "calls"), _not_on_qemu),  # other emulators do not tell what these take
     ),
     ("serve",): ((("model_id",), lambda parameters: parameters.get("protocol") != "mlperf-tiny"),),
     ("sweep",): ((("scheduler",), _with("dry_run")),),

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 import result_maker
 
-from harness import cli, pipeline
+from harness import agreement, cli, pipeline
 from harness.emulators import BACKENDS
 from harness.errors import EmulationError
 from harness.report import tables
@@ -29,7 +29,7 @@ QEMU = counted("qemu", 5000, 3, 900, 70, 4, 90, 20, 3, 400)
 
 def test_equal_counts_are_equal() -> None:
     renode = counted("renode", *QEMU.marks.segments)
-    pipeline._compare(QEMU, renode)
+    agreement.check(QEMU, renode)
     assert "qemu 1.0 and renode 1.0: the same count in each of 9 segments" in str(tables.agreement(QEMU, renode))
 
 
@@ -42,7 +42,7 @@ def test_the_first_difference_is_named(index: int, where: str) -> None:
     for later in range(index, len(segments)):
         segments[later] += 1
     with pytest.raises(EmulationError) as caught:
-        pipeline._compare(QEMU, counted("renode", *segments))
+        agreement.check(QEMU, counted("renode", *segments))
     assert caught.value.exit_code == 3
     assert where in caught.value.message
     assert "on mps2-an386" in caught.value.message
@@ -51,7 +51,7 @@ def test_the_first_difference_is_named(index: int, where: str) -> None:
 
 def test_another_number_of_segments_is_no_silent_success() -> None:
     with pytest.raises(ValueError, match="argument 3 is"):
-        pipeline._compare(QEMU, counted("renode", *QEMU.marks.segments[:-1]))
+        agreement.check(QEMU, counted("renode", *QEMU.marks.segments[:-1]))
 
 
 @pytest.mark.parametrize("emulator", ["qemu", "both"])
