@@ -33,6 +33,7 @@ from harness.paths import data_folder, results_folder
 from harness.result import CalibrationPart
 
 _NO_ERROR = "one network: there is nothing to tell its error by"
+_ONE_KIND = "all its networks are of one architecture"
 _NO_BAND = "too few networks for one"
 
 
@@ -120,11 +121,11 @@ def _overview(shown: Calibration) -> Section:
 
 
 _ERRORS = (
-    Column(key="mean", title="mean error, network left out", numeric=True),
+    Column(key="mean", title="mean error", numeric=True),
     Column(key="worst", title="worst", numeric=True),
-    Column(key="architecture-mean", title="mean error, architecture left out", numeric=True,
+    Column(key="architecture-mean", title="mean, new architecture", numeric=True,
            help="Networks of one architecture are much alike: none of them was seen."),
-    Column(key="architecture-worst", title="worst", numeric=True),
+    Column(key="architecture-worst", title="worst, new architecture", numeric=True),
 )  # fmt: skip
 
 
@@ -134,8 +135,8 @@ def _family(family: Family) -> Row:
             family.build.label,
             derived(family.networks, ""),
             derived(family.rows, ""),
-            *_errors(family.without_network),
-            *_errors(family.without_architecture),
+            *_errors(family.without_network, _NO_ERROR),
+            *_errors(family.without_architecture, _NO_ERROR if family.without_network is None else _ONE_KIND),
             _band(family.bounds),
             _held(family),
             family.features_from,
@@ -143,9 +144,9 @@ def _family(family: Family) -> Row:
     )
 
 
-def _errors(found: Summary | None) -> tuple[Number, Number]:
+def _errors(found: Summary | None, reason: str) -> tuple[Number, Number]:
     if found is None:
-        return missing("%", _NO_ERROR, "derived"), missing("%", _NO_ERROR, "derived")
+        return missing("%", reason, "derived"), missing("%", reason, "derived")
     return derived(100 * found.mean, "%", 1), derived(100 * found.worst, "%", 1)
 
 
@@ -163,8 +164,13 @@ def _held(family: Family) -> str:
 
 def _section(family: Family, place: int, several: bool) -> Section:
     own = f"build-{place}"
-    return Section(id=own, title=family.build.label if several else "Fit", blocks=family_blocks(family, own),
+    return Section(id=own, title=_short(family) if several else "Fit", blocks=family_blocks(family, own),
                    lead=family.tier)  # fmt: skip
+
+
+def _short(family: Family) -> str:
+    """A build without its board, which is the same for all."""
+    return family.build.label.removeprefix(family.build.platform).strip()
 
 
 def family_blocks(family: Family, prefix: str) -> tuple[Block, ...]:
@@ -195,10 +201,10 @@ def _facts(family: Family) -> list[tuple[str, Cell]]:
         ("features", f"{family.features_from}, {family.features_compiler}"),
         ("cost model", family.cost_model),
         (f"band, {100 * family.coverage:.0f} % of cases", _band(family.bounds)),
-        ("band by", _NO_BAND if family.bounds is None else family.bounds.method),
-        ("band held", _held(family)),
         ("sources", "; ".join(family.sources) or "-"),
     ]
+    if family.bounds is not None:
+        facts += [("band by", family.bounds.method), ("band held", _held(family))]
     if family.carried is not None:
         facts.append(("carried to another compiler", _carried(family.carried)))
     return facts

@@ -77,7 +77,7 @@ def _chart(points: Points, x: str, y: str) -> Chart | None:
         svg=svg,
         summary=summary,
         table="sweep-points",
-        note=_note((x, y), left),
+        note=_note((x, y), left, len(border) > 1),
         legend=tuple(
             (f"{look.shape} {look.kind}", look.means) for name, look in reversed(_LOOKS.items()) if counts[name]
         ),
@@ -119,8 +119,8 @@ def _border(points: Points, known: Sequence[PointRow], x: str, y: str) -> tuple[
     return tuple((scales[0] * goals[0].cost(a), scales[1] * goals[1].cost(b)) for a, b in kept)
 
 
-def _note(pair: tuple[str, str], left: int) -> str:
-    lines = ["The line is the border of what feasible points reach in these two."]
+def _note(pair: tuple[str, str], left: int, border: bool) -> str:
+    lines = ["The line is the border of what feasible points reach in these two."] if border else []
     if any(name in ESTIMATES for name in pair):
         lines.append("Thin lines are the bounds of estimates.")
     if left:

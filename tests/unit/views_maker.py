@@ -45,7 +45,7 @@ def many(points: int = 300) -> Swept:
         each = (1 + number * 7919 % 97) * (9_000 if kernels == "reference" else 2_500)
         operators = ("CONV_2D", "DEPTHWISE_CONV_2D") * 15
         counts = None if number % 10 == 9 else tuple((op, each, 100_000, 8) for op in operators)
-        flash = 120_000 if number % 10 == 5 else 30_000 + (number * 6151) % 60_000
+        flash = 120_000 if number % 10 == 5 else 30_000 + (97 - number * 7919 % 97) * 550 + number % 13 * 900
         made.append(Made(model=model, layers=counts, kernels=kernels, platform=platform, flash=flash))
     return plots_maker.store(made, flash_kib=96)
 
