@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.export import metrics
-from harness.export.made import File, Made, Run, in_full
+from harness.export.made import File, Made, Run, by, in_full
 from harness.export.metrics import Metric
 from harness.report.tables import printable
 from harness.result import Layer, Result
@@ -45,8 +45,13 @@ def _node(index: int, name: str, value: int | float | str) -> Entry:
     return {"kind": "node", "identifier": str(index), "name": name, "value": value}
 
 
-def _model(result: Result, name: str, value: int | float | str) -> Entry:
+def _model(result: Result, name: str, value: str) -> Entry:
     return {"kind": "model", "identifier": result.model.file, "name": name, "value": value}
+
+
+def _whole(name: str, value: int | float | str) -> Entry:
+    """A metric of the model: these are looked up without its name."""
+    return {"kind": "model", "target": "", "name": name, "value": value}
 
 
 def _about(result: Result) -> Iterator[Entry]:
@@ -62,12 +67,15 @@ def _about(result: Result) -> Iterator[Entry]:
 
 
 def _totals(result: Result) -> Iterator[Entry]:
-    yield _model(result, "instructions", result.counts.total)
-    yield _model(result, "MACs", result.counts.macs)
-    memory = result.memory
+    yield _whole("instructions", result.counts.total)
+    yield _whole("MACs", result.counts.macs)
+    memory, estimate = result.memory, result.estimate
     for name, value in (("flash", memory.flash), ("arena", memory.arena), ("static RAM", memory.static),
                         ("stack", memory.stack)):  # fmt: skip
-        yield _model(result, f"{name}, B", value)
+        yield _whole(f"{name}, B", value)
+    if estimate is not None:
+        yield _whole("est. cycles", f"{estimate.cycles.value:,.0f} ({by(estimate)})")
+        yield _whole("est. ms", f"{estimate.latency_ms.value:,.4g} ({by(estimate)})")
 
 
 def _nodes(result: Result) -> Iterator[Entry]:
@@ -83,7 +91,9 @@ def _short(metric: Metric) -> str:
 
 def _text(metric: Metric, value: int | float) -> int | float | str:
     """A number as it is, or with what it rests on where it was not measured."""
-    return value if metric.origin is None else f"{value:,.6g} ({metric.origin})"
+    if metric.origin is None:
+        return value
+    return f"{value:,} ({metric.origin})" if isinstance(value, int) else f"{value:,.4g} ({metric.origin})"
 
 
 def _functions(layer: Layer) -> Iterator[Entry]:

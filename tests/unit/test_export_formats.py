@@ -214,9 +214,18 @@ def test_netron_finds_nodes_by_index_and_the_model_by_its_file() -> None:
     assert nodes["0", "est. ms"] == "1.25 (made/1, uncalibrated)"
     assert max(len(name) for _, name in nodes) <= 14, "Netron cuts longer ones"
     model = {item["name"]: item["value"] for item in (*made["metrics"], *made["metadata"]) if item["kind"] == "model"}
-    assert {item["identifier"] for item in made["metrics"] if item["kind"] == "model"} == {"kws.tflite"}
+    assert {item["identifier"] for item in made["metadata"] if item["kind"] == "model"} == {"kws.tflite"}
+    assert {item["target"] for item in made["metrics"] if item["kind"] == "model"} == {""}
     assert model["instructions"] == run.counts.total and model["stack, B"] == 680
     assert model["estimate"].startswith("estimated, not measured, by made/1, uncalibrated")
+
+
+def test_netron_shows_whole_numbers_as_such() -> None:
+    made = estimate()
+    large = msgspec.structs.replace(made.layers[0], cycles=1_617_011)
+    run = result_maker.result(estimate=msgspec.structs.replace(made, layers=(large, made.layers[1])))
+    shown = {item["value"] for item in only(netron.make, run)["metrics"]}
+    assert "1,617,011 (made/1, uncalibrated)" in shown
 
 
 def test_netron_has_the_functions_of_a_layer_line_by_line() -> None:
