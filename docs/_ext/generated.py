@@ -73,7 +73,7 @@ def platform_table() -> str:
         for item in platforms.all()
     ]
     titles = ["name", "kind", "core", "FPU", "MHz", "flash KiB", "RAM KiB", "wait states", "runs on"]
-    return table(titles, rows)
+    return f":::{{container}} one-line\n{table(titles, rows)}\n:::"
 
 
 def platform_pages() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,8 @@ class Message:
     line: int
 
 
-def collect(package: Path = ROOT / "harness") -> list[Message]:
+@functools.cache
+def collect(package: Path = ROOT / "harness") -> tuple[Message, ...]:
     """All errors whose text stands where they are made, by module and line; texts that are passed on are not here."""
     found = []
     for path in sorted(package.rglob("*.py")):
@@ -48,7 +50,7 @@ def collect(package: Path = ROOT / "harness") -> list[Message]:
             if text is None or not any(letter.isalpha() for letter in text.replace(VALUE, "")):
                 continue
             found.append(Message(node.func.id, KINDS[node.func.id], text, hint, module, node.lineno))
-    return sorted(found, key=lambda item: (item.module, item.line))
+    return tuple(sorted(found, key=lambda item: (item.module, item.line)))
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
