@@ -23,7 +23,7 @@ def make(run: Run) -> Made:
     """Verdict, what it is of, layers, memory; functions and provenance folded away."""
     result = run.result
     lines = [
-        *_heading(result), *_layers(result), *_memory(result), *_functions(result), *_provenance(run)
+        *_heading(result), *_layers(result), *_memory(result), *_stack(result), *_functions(result), *_provenance(run)
     ]  # fmt: skip
     return Made((File(None, "md", "\n".join(lines).encode(errors="replace")),))
 
@@ -115,6 +115,17 @@ def _memory(result: Result) -> list[str]:
 
 def _of(used: int, budget: int) -> tuple[str, str, str]:
     return f"{used:,}", f"{budget:,}", f"{100 * used / budget:.1f} %"
+
+
+def _stack(result: Result) -> list[str]:
+    """The functions on the stack where it was deepest, with what each holds."""
+    path = None if result.calls is None else result.calls.deepest
+    if path is None:
+        return []
+    rows = [[short(item.function), "-" if item.bytes is None else f"{item.bytes:,}"] for item in path.frames]
+    rows.append(["**sum**", f"{path.bytes:,}"])
+    said = f"Deepest stack: {path.bytes:,} B derived from the code, {path.measured:,} B measured"
+    return _folded(said, table(("function, outermost first", "held, B"), rows, numeric=1))
 
 
 def _functions(result: Result) -> list[str]:

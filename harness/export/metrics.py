@@ -47,10 +47,19 @@ def of(result: Result) -> tuple[Metric, ...]:
             values={item.index: item.arena for item in layers if item.arena is not None},
             origin=None if _arena_is_measured(result) else "derived from lifetimes, without scratch buffers",
         ),
+        *_stacks(result),
         *(_class(result, name) for name in isa.CLASSES),
         *_estimated(result),
     ]
     return tuple(item for item in found if item.values)
+
+
+def _stacks(result: Result) -> tuple[Metric, ...]:
+    if result.calls is None:
+        return ()
+    known = {item.index: item.stack for item in result.calls.layers if item.index is not None}
+    values: dict[int, int | float] = {index: stack for index, stack in known.items() if stack is not None}
+    return (Metric(key="stack", name="deepest stack, B", values=values, origin="derived from the code"),)
 
 
 def _arena_is_measured(result: Result) -> bool:

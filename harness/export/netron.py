@@ -24,6 +24,7 @@ _NAMES = {  # of a dozen letters: Netron cuts longer ones
     "macs": "MACs",
     "instructions-per-mac": "per MAC",
     "arena-alive": "arena, B",
+    "stack": "stack, B",
     "cycles-estimated": "est. cycles",
     "latency-estimated": "est. ms",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness import isa
+from harness.calltree.result import LayerCalls
 from harness.export import stacks
 from harness.export.made import File, Made, Run, by, in_full, named
 from harness.export.stacks import Frame, Profile, Weighted
@@ -12,13 +13,15 @@ from harness.result import Layer, Result
 
 _ROOT = "inference"
 _OVERHEAD = Frame("around the operators")
+_SMALL = Frame("small calls, together")
 _NO_FUNCTIONS = "functions: the emulator counts instructions without telling them apart"
 
 
 def make(run: Run) -> Made:
-    """speedscope's file: executed instructions by layer and function, by class, MACs, estimated cycles."""
+    """speedscope's file: executed instructions by layer and call or function, by class, MACs, estimated cycles."""
     result = run.result
     found = [Profile("instructions", tuple(_instructions(result)))]
+    found += [] if result.calls is None else [Profile("instructions by function", tuple(_functions(result)))]
     if result.counts.classes is not None:
         found.append(Profile("instructions by class", tuple(_classes(result, result.counts.classes))))
     found += [Profile("MACs", tuple(_macs(result)))] if result.counts.macs else []
@@ -43,6 +46,27 @@ def frame(layer: Layer) -> Frame:
 
 
 def _instructions(result: Result) -> Iterator[Weighted]:
+    """Layers in their order, in each its tree of calls where that was followed, else its functions."""
+    if result.calls is None:
+        yield from _functions(result)
+        return
+    trees = {item.index: item for item in (*result.calls.layers, result.calls.overhead)}
+    for layer in result.layers:
+        yield from _tree((Frame(_ROOT), frame(layer)), trees[layer.index], result.calls.functions)
+    yield from _tree((Frame(_ROOT), _OVERHEAD), trees[None], result.calls.functions)
+
+
+def _tree(above: tuple[Frame, ...], tree: LayerCalls, names: tuple[str, ...]) -> Iterator[Weighted]:
+    """Stacks of a tree, each with what its innermost function executed itself."""
+    stacks: list[tuple[Frame, ...]] = []
+    for node in tree.nodes:
+        around = above if node.parent is None else stacks[node.parent]
+        stacks.append((*around, _SMALL if node.function is None else Frame(names[node.function])))
+        if node.exclusive:
+            yield Weighted(stacks[-1], node.exclusive)
+
+
+def _functions(result: Result) -> Iterator[Weighted]:
     """Layers in their order, in each its functions, the most expensive first; they add up to the inference exactly."""
     root = Frame(_ROOT)
     for layer in result.layers:

@@ -1,4 +1,4 @@
-"""A run as tables for spreadsheets: layers, functions, and the functions of each layer.
+"""A run as tables for spreadsheets: layers, functions, the functions of each layer, calls where they were followed.
 
 Names are cells that no spreadsheet takes for a formula (``store.safe_cell``); what is not known is an empty cell.
 """
@@ -9,6 +9,7 @@ import csv
 import io
 
 from harness import isa
+from harness.calltree.result import CallsPart
 from harness.export.made import File, Made, Run
 from harness.result import LayerEstimate, Result
 from harness.store import functions_csv, layers_csv, safe_cell
@@ -16,6 +17,7 @@ from harness.store import functions_csv, layers_csv, safe_cell
 _ARENA = "arena_alive"
 _ESTIMATED = ("cycles_estimated", "latency_ms_estimated", "estimate_model", "estimate_tier")
 _OVERHEAD = "overhead"
+_SMALL = "(small calls together)"
 
 
 def make(run: Run) -> Made:
@@ -26,6 +28,7 @@ def make(run: Run) -> Made:
         return Made(tuple(files), ("functions: the emulator counts instructions without telling them apart",))
     files.append(File("functions", "csv", functions_csv(result.functions).encode()))
     files.append(File("layer-functions", "csv", _layer_functions(result).encode()))
+    files += [] if result.calls is None else [File("calls", "csv", _calls(result, result.calls).encode())]
     return Made(tuple(files))
 
 
@@ -68,6 +71,19 @@ def _layer_functions(result: Result) -> str:
         for name, count in sorted((layer.functions or {}).items(), key=lambda item: (-item[1], item[0]))
     ]
     return text(["index", "op", "function", "instructions"], rows)
+
+
+def _calls(result: Result, calls: CallsPart) -> str:
+    """The tree of calls of each layer, a row a node, with the numbers of the node and of its caller in that tree."""
+    rows = []
+    operators = {layer.index: layer.op for layer in result.layers}
+    for tree in (*calls.layers, calls.overhead):
+        first = ["", _OVERHEAD] if tree.index is None else [str(tree.index), safe_cell(operators[tree.index])]
+        for number, node in enumerate(tree.nodes):
+            name = _SMALL if node.function is None else safe_cell(calls.functions[node.function])
+            caller = "" if node.parent is None else str(node.parent)
+            rows.append([*first, str(number), caller, name, *map(str, (node.calls, node.inclusive, node.exclusive))])
+    return text(["index", "op", "node", "caller", "function", "calls", "inclusive", "exclusive"], rows)
 
 
 def text(header: list[str], rows: list[list[str]]) -> str:

@@ -8,6 +8,7 @@ import msgspec
 import result_maker
 
 from harness import isa
+from harness.calltree.result import CallNode, CallsPart, LayerCalls, StackFrame, StackPath
 from harness.cost.features import Features
 from harness.result import CalibrationPart, EstimatePart, Function, Interval, LayerEstimate, Result
 
@@ -59,6 +60,7 @@ def hostile() -> Result:
         machine=msgspec.structs.replace(made.machine, name=text),
         identity=msgspec.structs.replace(made.identity, compiler=text, tflm=text),
         check=msgspec.structs.replace(made.check, input=text),
+        calls=calls(HOSTILE, [1000] * len(HOSTILE), made.counts.overhead),
         kernels=text,
         platform_title=text,
     )
@@ -105,4 +107,36 @@ def counted() -> Result:
         layers=tuple(msgspec.structs.replace(item, classes=None, functions=None) for item in made.layers),
         functions=None,
         counts=msgspec.structs.replace(made.counts, classes=None),
+    )
+
+
+def calls(names: tuple[str, ...], instructions: list[int], overhead: int) -> CallsPart:
+    """Calls in layers of so many instructions: Invoke calls Eval, that the named function; what is small is together.
+
+    The same Eval is called by itself once more, as recursion is.
+    """
+    functions = ("Invoke", "Eval", *names)
+
+    def tree(index: int | None, total: int, function: int) -> LayerCalls:
+        shares = (10, 20, 30, total - 65, 5)
+        below = [sum(shares[number:]) for number in range(4)]
+        made = [
+            CallNode(function=number, parent=parent, calls=calls, inclusive=inclusive, exclusive=exclusive)
+            for number, parent, calls, inclusive, exclusive in (
+                (0, None, 0, below[0], 10), (1, 0, 1, below[1], 20), (1, 1, 2, below[2], 30),
+                (function, 2, 7, total - 65, total - 65), (None, 2, 3, 5, 5),
+            )
+        ]  # fmt: skip
+        return LayerCalls(index=index, nodes=tuple(made), stack=200 + total)
+
+    layers = tuple(tree(index, total, 2 + index % len(names)) for index, total in enumerate(instructions))
+    around = CallNode(function=0, parent=None, calls=0, inclusive=overhead, exclusive=overhead)
+    frames = tuple(StackFrame(function=name, bytes=8, reason=None) for name in names[:-1])
+    unknown = StackFrame(function=names[-1], bytes=None, reason="its code does not tell")
+    return CallsPart(
+        functions=functions,
+        layers=layers,
+        overhead=LayerCalls(index=None, nodes=(around,), stack=None),
+        deepest=StackPath(frames=(*frames, unknown), bytes=8 * len(frames), measured=680, segment="layer 0", note=None),
+        counter="made",
     )

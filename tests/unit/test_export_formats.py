@@ -92,6 +92,47 @@ def test_speedscope_has_a_profile_a_metric_and_each_adds_up() -> None:
     assert sum(found["estimated cycles (made/1, uncalibrated)"].values()) == 201_000
 
 
+def followed() -> Result:
+    """A run whose calls were followed."""
+    return result_maker.result(calls=export_maker.calls(("conv", "exp"), [900, 90], 10))
+
+
+def test_where_calls_were_followed_the_tree_is_drawn() -> None:
+    found = profiles(followed())
+    assert list(found)[:3] == ["instructions", "instructions by function", "instructions by class"]
+    layer = ("inference", "1 SOFTMAX", "Invoke")
+    assert found["instructions"] == {
+        ("inference", "0 CONV_2D", "Invoke"): 10,
+        ("inference", "0 CONV_2D", "Invoke", "Eval"): 20,
+        ("inference", "0 CONV_2D", "Invoke", "Eval", "Eval"): 30,
+        ("inference", "0 CONV_2D", "Invoke", "Eval", "Eval", "conv"): 835,
+        ("inference", "0 CONV_2D", "Invoke", "Eval", "Eval", "small calls, together"): 5,
+        layer: 10,
+        (*layer, "Eval"): 20,
+        (*layer, "Eval", "Eval"): 30,
+        (*layer, "Eval", "Eval", "exp"): 25,
+        (*layer, "Eval", "Eval", "small calls, together"): 5,
+        ("inference", "around the operators", "Invoke"): 10,
+    }
+    assert sum(found["instructions by function"].values()) == followed().counts.total
+    (content,) = of(speedscope.make_folded, followed()).values()
+    assert "inference;0 CONV_2D;Invoke;Eval;Eval;conv 835\n" in content.decode()
+
+
+def test_calls_in_the_other_formats() -> None:
+    calls = rows(of(tables_csv.make, followed())["calls.csv"])
+    assert sum(int(row["exclusive"]) for row in calls) == followed().counts.total
+    assert calls[3] == {"index": "0", "op": "CONV_2D", "node": "3", "caller": "2", "function": "conv", "calls": "7",
+                        "inclusive": "835", "exclusive": "835"}  # fmt: skip
+    assert (calls[0]["caller"], calls[-1]["index"], calls[-1]["op"]) == ("", "", "overhead")
+    assert node_data(followed())["stack"]["results"] == {"0": {"value": 1100}, "1": {"value": 290}}
+    assert node_data(followed())["stack"]["name"] == "deepest stack, B (derived from the code)"
+    said = page(followed())
+    assert "Deepest stack: 8 B derived from the code, 680 B measured" in said
+    assert "| `conv` | 8 |" in said and "| `exp` | - |" in said
+    assert "Deepest stack" not in page(result_maker.result())
+
+
 def test_classes_of_speedscope_are_those_of_the_run() -> None:
     run = result_maker.result()
     by_class: Counter[str] = Counter()
@@ -111,7 +152,8 @@ def test_estimates_say_what_they_rest_on() -> None:
 
 @pytest.mark.parametrize("run", [hostile(), calibrated(), counted()], ids=["hostile", "calibrated", "counted"])
 def test_every_profile_is_of_the_whole_inference(run: Result) -> None:
-    wholes = {"instructions": run.counts.total, "instructions by class": run.counts.total, "MACs": run.counts.macs}
+    names = ("instructions", "instructions by function", "instructions by class")
+    wholes = dict.fromkeys(names, run.counts.total) | {"MACs": run.counts.macs}
     for name, weights in profiles(run).items():
         whole = wholes.get(name) or (run.estimate.cycles.value if run.estimate else None)
         assert sum(weights.values()) == whole, name
@@ -131,7 +173,7 @@ def test_folded_lines_add_up_and_are_split_as_they_are_read() -> None:
     found = [pattern.fullmatch(line) for line in lines]
     assert all(found), "each line is a stack, a space, a number"
     assert sum(int(match[2]) for match in found if match) == hostile().counts.total
-    assert {len(match[1].split(";")) for match in found if match} == {2, 3}
+    assert {len(match[1].split(";")) for match in found if match} == {3, 4, 5, 6}, "names add no frames"
     assert folded([Weighted((Frame("a;b"), Frame("c\nd")), 3)]) == "a:b;c\ufffdd 3\n"
 
 
@@ -387,7 +429,7 @@ def test_names_break_no_markdown() -> None:
     said = page(hostile(), ("harness", "run", *HOSTILE))
     assert all(clean(line) for line in said.split("\n"))
     tables = [line for line in said.splitlines() if line.startswith("|")]
-    assert {line.count("|") for line in tables} == {4, 6, 7}, "names add no cells"
+    assert {line.count("|") for line in tables} == {3, 4, 6, 7}, "names add no cells"
     bare = "\n".join(outside_of_code(line) for line in said.splitlines())
     for part in ("<script", "<img", "<b>", "@everyone", "http", "www.", "](", "#1"):
         assert part not in bare

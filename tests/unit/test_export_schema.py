@@ -59,6 +59,7 @@ RUNS = {
     "estimated": result_maker.result(estimate=export_maker.estimate()),
     "calibrated": export_maker.calibrated(),
     "counted": export_maker.counted(),
+    "followed": result_maker.result(calls=export_maker.calls(("conv", "exp"), [900, 90], 10)),
     "hostile": export_maker.hostile(),
 }
 
