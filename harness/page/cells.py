@@ -22,13 +22,13 @@ MARKS = {"pass": "\u2713", "fail": "\u2717", "undecided": "?", "note": "\u2022"}
 _NOTHING = Markup("")
 
 
-def entry(cell: Cell, column: Column, shows: tuple[bool, bool], largest: float, long: bool) -> Markup:
+def entry(cell: Cell, column: Column, shows: tuple[bool, bool, bool], largest: float, long: bool) -> Markup:
     """A cell of a table.
 
     Args:
         cell: what it holds.
         column: what it stands in.
-        shows: whether the unit and the origin are shown, which the column's head does not show.
+        shows: whether unit, origin and band are shown, for what the column's head does not say.
         largest: of the column's magnitudes, which its bars are drawn to.
         long: whether texts of the column are wrapped.
     """
@@ -55,7 +55,7 @@ def inline(cell: Cell) -> Markup:
         return Markup("{}").format(text.name(cell))
     if isinstance(cell, Number):
         why = Markup(' <small class="why">{}</small>').format(text.clean(cell.reason)) if cell.reason else _NOTHING
-        return Markup("{}{}").format(number(cell, True, True), why)
+        return Markup("{}{}").format(number(cell, True, True, True), why)
     if isinstance(cell, Mark):
         return Markup('<span class="said {}">{}{}</span>').format(cell.state, sign(cell.state), text.name(cell.text))
     if isinstance(cell, Link):
@@ -72,13 +72,13 @@ def sign(state: str) -> Markup:
     return Markup('<span class="sign" aria-hidden="true">{}</span> ').format(MARKS[state])
 
 
-def number(shown: Number, unit: bool, origin: bool) -> Markup:
-    """A number, if wanted with its unit and with where it comes from; an estimate with its band."""
+def number(shown: Number, unit: bool, origin: bool, bounds: bool) -> Markup:
+    """A number, if wanted with its unit, with where it comes from, and with the band of an estimate."""
     if shown.value is None:
         return Markup("-")
     before = Markup('<small class="o {}">{}</small> ').format(SIGNS[shown.origin][0], shown.origin)
     behind = Markup("&nbsp;<small>{}</small>").format(text.name(shown.unit))
-    band = text.bounds(shown)
+    band = text.bounds(shown) if bounds else ""
     return Markup("{}{}{}{}").format(
         before if origin else _NOTHING,
         text.shown(shown),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from harness.calltree.result import CallsPart
 from harness.errors import BadInputError
-from harness.page import svg, text
+from harness.page import run_calls, svg, text
 from harness.page.document import Block, Chart, Column, Fold, Row, Section, Table, Text
 from harness.page.run_layers import PAIRS, label, share, tag
 from harness.page.values import derived, measured
@@ -19,13 +20,17 @@ NO_FUNCTIONS = "this emulator tells no functions apart; QEMU does"
 
 
 def section(result: Result) -> Section:
-    """Icicle, table of all functions, functions of each layer."""
+    """Icicle, functions of each layer, calls if they were followed, table of all functions."""
     lead = "Instructions that each function executed itself, without those of what it calls."
     if result.functions is None:
         blocks: tuple[Block, ...] = (Text(text=f"No functions: {NO_FUNCTIONS}."),)
         return Section(id="functions", title="Functions", blocks=blocks)
-    by_layer = Fold(summary="Functions of each layer", blocks=(_pairs(result),), id="layer-functions")
-    return Section(id="functions", title="Functions", blocks=(_icicle(result), by_layer, _table(result)), lead=lead)
+    folds: list[Block] = [Fold(summary="Functions of each layer", blocks=(_pairs(result),), id="layer-functions")]
+    if result.calls is not None:
+        labels = {layer.index: label(layer) for layer in result.layers}
+        calls = run_calls.table(result.calls, labels, result.counts.total)
+        folds.append(Fold(summary="Calls of each layer", blocks=(calls,), id="layer-calls"))
+    return Section(id="functions", title="Functions", blocks=(_icicle(result), *folds, _table(result)), lead=lead)
 
 
 def _table(result: Result) -> Table:
@@ -123,8 +128,10 @@ def _ordered(functions: Mapping[str, int]) -> list[tuple[str, int]]:
 
 
 def _icicle(result: Result) -> Chart:
-    total = result.counts.total
-    layers = tuple(_layer_node(layer, total) for layer in result.layers)
+    total, calls = result.counts.total, result.calls
+    layers = tuple(
+        _layer_node(layer, total, None if calls is None else _called(calls, layer, total)) for layer in result.layers
+    )
     around = _node("around", result.counts.overhead, total, "around the operators", "rest")
     root = svg.Node(
         name=f"inference, {text.value(total)} instructions",
@@ -133,16 +140,41 @@ def _icicle(result: Result) -> Chart:
         kind="level-0",
         children=(*layers, around),
     )
+    below = "the functions in each" if calls is None else "the calls in each"
     return Chart(
         id="icicle",
-        title="Inference, its layers, and the functions in each",
-        svg=svg.icicle(root, "Instructions of the inference, by layer and by function"),
-        summary="The width is the share of instructions. A layer is chosen by its mark.",
-        table=PAIRS,
+        title=f"Inference, its layers, and {below}",
+        svg=svg.icicle(
+            root, f"Instructions of the inference, by layer and by {'function' if calls is None else 'call'}"
+        ),
+        summary="The width is the share of instructions. A layer is chosen by its mark."
+        + ("" if calls is None else " Below a function stands what it calls; the gap at the right is its own."),
+        table=PAIRS if calls is None else run_calls.TABLE,
     )
 
 
-def _layer_node(layer: Layer, total: int) -> svg.Node:
+def _called(calls: CallsPart, layer: Layer, total: int) -> svg.Node | None:
+    """A layer's tree of calls."""
+    for item in calls.layers:
+        if item.index == layer.index:
+            root = run_calls.tree(calls, item, _SMALLEST * total)
+            return None if root is None else run_calls.node(root, total, tag(layer.index))
+    return None
+
+
+def _layer_node(layer: Layer, total: int, called: svg.Node | None) -> svg.Node:
+    return svg.Node(
+        name=label(layer),
+        value=layer.instructions,
+        tip=_tip(label(layer), layer.instructions, total),
+        kind="level-1",
+        tag=tag(layer.index),
+        children=_flat(layer, total) if called is None else (called,),
+    )
+
+
+def _flat(layer: Layer, total: int) -> tuple[svg.Node, ...]:
+    """The functions of a layer side by side, where nobody knows which calls which."""
     large, small = [], 0
     for name, count in _ordered(layer.functions or {}):
         if count < _SMALLEST * total:
@@ -151,14 +183,7 @@ def _layer_node(layer: Layer, total: int) -> svg.Node:
             large.append(_node(name, count, total, name, "level-2", tag(layer.index)))
     if small:
         large.append(_node("smaller", small, total, "smaller functions together", "rest", tag(layer.index)))
-    return svg.Node(
-        name=label(layer),
-        value=layer.instructions,
-        tip=_tip(label(layer), layer.instructions, total),
-        kind="level-1",
-        tag=tag(layer.index),
-        children=tuple(large),
-    )
+    return tuple(large)
 
 
 def _node(name: str, count: int, total: int, said: str, kind: str, chosen: str | None = None) -> svg.Node:

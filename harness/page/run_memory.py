@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.page import run_arena, svg, text
+from harness.page import run_arena, run_calls, svg, text
 from harness.page.document import Block, Cell, Chart, Column, Row, Section, Table
 from harness.page.run_layers import share
 from harness.page.values import derived, given, measured
@@ -98,4 +98,6 @@ def section(result: Result) -> Section:
     blocks: tuple[Block, ...] = (table,)
     if result.arena is not None:
         blocks += run_arena.blocks(result, result.arena)
+    if result.calls is not None and result.calls.deepest is not None:
+        blocks += run_calls.stack(result.calls.deepest)
     return Section(id="memory", title="Memory", blocks=blocks)

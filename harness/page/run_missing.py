@@ -35,6 +35,13 @@ def _counted(result: Result) -> list[NotMeasured]:
     if result.arena is None:
         reason = "the run was stored by a version of the harness that did not record it"
         found.append(NotMeasured(item="the arena over time", reason=reason, command=again(result)))
+    if result.calls is None:
+        command = again(result, emulator="qemu", calls=True)
+        for item in ("the tree of calls of each layer", "the functions on the deepest stack"):
+            found.append(NotMeasured(item=item, reason="calls were not followed", command=command))
+    elif result.calls.deepest is None:
+        reason = "exceptions ran, which take stack at any time"
+        found.append(NotMeasured(item="the functions on the deepest stack", reason=reason))
     return found
 
 

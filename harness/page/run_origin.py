@@ -20,8 +20,8 @@ def command(result: Result, manifest: Manifest | None) -> str:
     return again(result)
 
 
-def again(result: Result, emulator: str | None = None, cycles: bool = False) -> str:
-    """A command that measures the same network so once more; ``emulator`` and ``cycles`` change it."""
+def again(result: Result, emulator: str | None = None, cycles: bool = False, calls: bool = False) -> str:
+    """A command that measures the same network so once more; ``emulator``, ``cycles`` and ``calls`` change it."""
     words = ["harness", "run", result.model.file, "--platform", result.platform]
     if result.library is None:
         words += ["--kernels", result.kernels]
@@ -31,6 +31,7 @@ def again(result: Result, emulator: str | None = None, cycles: bool = False) -> 
     chosen = emulator or result.emulator
     words += ["--emulator", chosen] if chosen != "qemu" else []
     words += ["--cycles"] if cycles or (result.estimate is not None and chosen == "qemu") else []
+    words += ["--calls"] if calls or (result.calls is not None and chosen == "qemu") else []
     return shlex.join(words)
 
 
@@ -112,6 +113,7 @@ _NAMES = {
     "git_commit": "commit of the harness",
     "git_dirty": "changes beyond the commit",
     "calibration": "calibration, SHA-256",
+    "calls": "what followed calls",
 }
 
 

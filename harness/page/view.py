@@ -26,16 +26,19 @@ class Head(Record, frozen=True):
     largest: float
     sorted: str | None
     long: bool
+    bounded: bool
 
     @property
     def under(self) -> str:
         """What stands below the title: the unit, if the title does not say it, and the origin."""
         unit = "" if self.unit == self.column.title else self.unit
-        return ", ".join(word for word in (unit, self.origin) if word)
+        origin = f"{self.origin}, no bounds" if self.origin == "estimated" and not self.bounded else self.origin
+        return ", ".join(word for word in (unit, origin) if word)
 
     def cell(self, item: Cell) -> Markup:
         """A cell of this column as markup."""
-        return cells.entry(item, self.column, (self.unit is None, self.origin is None), self.largest, self.long)
+        shows = (self.unit is None, self.origin is None, self.bounded or self.origin is None)
+        return cells.entry(item, self.column, shows, self.largest, self.long)
 
 
 class Columns(Record, frozen=True):
@@ -92,6 +95,7 @@ def _head(table: Table, place: int, column: Column) -> Head:
         origin=origins.pop() if len(origins) == 1 else None,
         largest=max(values, default=0.0),
         sorted=direction if order.removeprefix("-") == column.key else None,
+        bounded=any(number.low is not None or number.high is not None for number in numbers),
         long=not column.numeric and any(_length(cell) > _LONG for cell in cells),
     )
 

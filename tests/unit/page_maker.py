@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import msgspec
 import result_maker
 
+from harness.calltree.result import CallNode, CallsPart, LayerCalls, StackFrame, StackPath
 from harness.page import svg
 from harness.page import values as v
 from harness.page.document import (
@@ -28,7 +29,7 @@ from harness.page.document import (
     Table,
     Text,
 )
-from harness.result import ArenaBuffer, ArenaPart, Function, LibraryPart, Result, Verdict
+from harness.result import ArenaBuffer, ArenaPart, Function, Layer, LibraryPart, Result, Verdict
 
 # Each would set window.hit, load something, end an element, or disturb the line that it stands in.
 HOSTILE = (
@@ -109,7 +110,38 @@ def named(new: Names) -> Result:
             ),
             note=new(),
         ),
+        calls=calls(layers, new),
     )  # fmt: skip
+
+
+def calls(layers: tuple[Layer, ...], new: Names) -> CallsPart:
+    """Calls of layers: a root that calls two functions, one of which calls one that is small."""
+    trees = tuple(
+        LayerCalls(
+            index=layer.index,
+            nodes=(
+                CallNode(function=0, parent=None, calls=0, inclusive=layer.instructions, exclusive=10),
+                CallNode(
+                    function=1, parent=0, calls=2,
+                    inclusive=layer.instructions - 30, exclusive=layer.instructions - 31,
+                ),
+                CallNode(function=2, parent=1, calls=1, inclusive=1, exclusive=1),
+                CallNode(function=None, parent=0, calls=3, inclusive=20, exclusive=20),
+            ),
+            stack=64,
+        )
+        for layer in layers
+    )  # fmt: skip
+    overhead = CallNode(function=0, parent=None, calls=0, inclusive=10, exclusive=10)
+    frames = (StackFrame(function=new(), bytes=32, reason=None), StackFrame(function=new(), bytes=None, reason=new()),
+              StackFrame(function=new(), bytes=8, reason=None))  # fmt: skip
+    return CallsPart(
+        functions=(new(), new(), new()),
+        layers=trees,
+        overhead=LayerCalls(index=None, nodes=(overhead,), stack=None),
+        deepest=StackPath(frames=frames, bytes=40, measured=36, segment=new(), note=new()),
+        counter=new(),
+    )
 
 
 def large(layers: int = 100, functions: int = 14, others: int = 600) -> Result:

@@ -15,7 +15,7 @@ from page_maker import Names
 
 from harness import cli, store
 from harness.errors import BadInputError
-from harness.page import named, render, run, run_functions, run_origin
+from harness.page import named, render, run, run_calls, run_functions, run_origin
 from harness.page.document import Block, Chart, Fold, Link, Page, Table
 from harness.page.values import Number
 from harness.result import Function, Result, Verdict
@@ -96,6 +96,36 @@ def test_totals_close() -> None:
         assert sum(numbers(found[table], "instructions")) == total
         assert numbers(found[table], "instructions", ("total",)) == [total]
     assert sum(numbers(found["layer-function-table"], "instructions")) == result.counts.layers
+
+
+def test_calls_close_and_stand_below_their_callers() -> None:
+    layers = result_maker.result().layers
+    result = result_maker.result(calls=page_maker.calls(layers, Names(harmless=True)))
+    page = run.page(result)
+    table = tables(page)[run_calls.TABLE]
+    assert sum(numbers(table, "exclusive")) == result.counts.total
+    first = [row for row in table.rows if row.tags == ("layer-0",)]
+    assert {row.cells[0] for row in first} == {"0 CONV_2D"}
+    assert [str(row.cells[1]).count("\u00b7") for row in first] == [0, 1, 2, 1]
+    assert numbers(table, "inclusive")[:4] == [900, 870, 1, 20]
+    assert charts(page)["icicle"].table == run_calls.TABLE
+    assert {item.item for item in page.not_measured}.isdisjoint({"the tree of calls of each layer"})
+
+
+def test_small_calls_are_put_together_below_their_caller() -> None:
+    layer = result_maker.result().layers[0]
+    part = page_maker.calls((layer,), Names(harmless=True))
+    root = run_calls.tree(part, part.layers[0], smallest=25)
+    assert root is not None
+    assert [(call.function is None, call.inclusive) for call in root.children] == [(False, 870), (True, 20)]
+    assert [(call.function, call.inclusive) for call in root.children[0].children] == [(None, 1)]
+
+
+def test_a_frame_that_is_not_known_makes_no_sum_below_it() -> None:
+    result = result_maker.result(calls=page_maker.calls(result_maker.result().layers, Names(harmless=True)))
+    table = tables(run.page(result))["stack-table"]
+    assert numbers(table, "bytes") == [32, 8]
+    assert numbers(table, "together") == [32]
 
 
 def test_500_functions_and_the_others_as_one() -> None:
