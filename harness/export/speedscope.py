@@ -57,13 +57,15 @@ def _instructions(result: Result) -> Iterator[Weighted]:
 
 
 def _tree(above: tuple[Frame, ...], tree: LayerCalls, names: tuple[str, ...]) -> Iterator[Weighted]:
-    """Stacks of a tree, each with what its innermost function executed itself."""
-    stacks: list[tuple[Frame, ...]] = []
-    for node in tree.nodes:
-        around = above if node.parent is None else stacks[node.parent]
-        stacks.append((*around, _SMALL if node.function is None else Frame(names[node.function])))
-        if node.exclusive:
-            yield Weighted(stacks[-1], node.exclusive)
+    """Stacks of a tree, each with what its innermost function executed itself; what a node calls stands behind it."""
+    paths: list[tuple[int, ...]] = []
+    for number, node in enumerate(tree.nodes):
+        paths.append((*(() if node.parent is None else paths[node.parent]), number))
+    for path in sorted(paths):
+        nodes = [tree.nodes[number] for number in path]
+        if nodes[-1].exclusive:
+            frames = (_SMALL if node.function is None else Frame(names[node.function]) for node in nodes)
+            yield Weighted((*above, *frames), nodes[-1].exclusive)
 
 
 def _functions(result: Result) -> Iterator[Weighted]:

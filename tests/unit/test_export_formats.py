@@ -21,6 +21,7 @@ from markdown_it import MarkdownIt
 from test_compare import outside_of_code
 
 from harness import isa
+from harness.calltree.result import CallNode
 from harness.elfprofile import export as profile_export
 from harness.elfprofile.tree import Stack
 from harness.errors import EXIT_NOT_MEASURED, HarnessError
@@ -117,6 +118,20 @@ def test_where_calls_were_followed_the_tree_is_drawn() -> None:
     assert sum(found["instructions by function"].values()) == followed().counts.total
     (content,) = of(speedscope.make_folded, followed()).values()
     assert "inference;0 CONV_2D;Invoke;Eval;Eval;conv 835\n" in content.decode()
+
+
+def test_what_a_function_calls_stands_behind_it() -> None:
+    """Nodes of a tree come after their callers, but not beside them: drawn in time, a caller would be in pieces."""
+    calls = export_maker.calls(("conv", "exp"), [900, 90], 10)
+    first, *others = calls.layers
+    late = CallNode(function=2, parent=0, calls=1, inclusive=7, exclusive=7)
+    later = CallNode(function=3, parent=1, calls=1, inclusive=6, exclusive=6)
+    nodes = (first.nodes[0], first.nodes[1], late, later)
+    tree = msgspec.structs.replace(first, nodes=nodes)
+    made = only(speedscope.make, result_maker.result(calls=msgspec.structs.replace(calls, layers=(tree, *others))))
+    names = [frame["name"] for frame in made["shared"]["frames"]]
+    stacks = [[names[number] for number in stack][3:] for stack in made["profiles"][0]["samples"]]
+    assert stacks[:4] == [[], ["Eval"], ["Eval", "exp"], ["conv"]]
 
 
 def test_calls_in_the_other_formats() -> None:
