@@ -74,7 +74,7 @@ class Stack:
             self._forget(listed)
         elif base == "msr" and operands.startswith(("msp,", "psp,")):
             raise Unknown(f"it sets the stack pointer of the core ({base} {operands})")
-        elif listed[:1] == ["sp"] and not _READS_FIRST.match(base):
+        elif _first(operands) == ["sp"] and not _READS_FIRST.match(base):
             self._set_pointer(base, operands, listed)
         else:
             self._index(base, operands, listed)
@@ -107,7 +107,7 @@ class Stack:
 
     def _learn(self, address: int, base: str, operands: str, listed: list[str], word: Word) -> None:
         """What the instruction makes known of its result; what it overwrites is not known any more."""
-        if _READS_FIRST.match(base) or not listed:
+        if _READS_FIRST.match(base) or not _first(operands):
             return
         value = None
         if base == "ldr" and listed == [listed[0], "pc"]:
@@ -184,6 +184,11 @@ def _signed(value: int) -> int:
 
 def _name(register: str) -> str:
     return _ALIASES.get(register, register)
+
+
+def _first(operands: str) -> list[str]:
+    """The core's register that is the first operand; that is the result, unless the instruction only reads it."""
+    return _registers(operands.partition(",")[0])
 
 
 def _registers(operands: str) -> list[str]:

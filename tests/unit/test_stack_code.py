@@ -38,7 +38,7 @@ def depth_after(*code: str, word: int | None = None) -> int:
         (("push {r4}", "ldm sp, {r0}", "vpop {d8}"), -4),
         # A frame pointer, which an epilogue returns by.
         (("push {r7, lr}", "sub sp, #16", "add r7, sp, #0", "adds r7, #16", "mov sp, r7"), 8),
-        (("add r7, sp, #8", "sub sp, #100", "sub.w sp, r7, #8"), 0),
+        (("add r7, sp, #8", "sub sp, #100", "vldr d0, [sp]", "vldr s1, [r7]", "sub.w sp, r7, #8"), 0),
         # Frames too large for an immediate.
         (("movw r3, #0x1234", "movt r3, #1", "sub sp, sp, r3"), 0x11234),
         (("movs r4, #129", "lsls r4, r4, #3", "rsbs r4, r4, #0", "add sp, r4"), 1032),
