@@ -127,7 +127,7 @@ def _by_policy(verdict: Verdict) -> tuple[str, State]:
         state = "undecided"
     decisive = verdict.of("worse", "undecided", "blocked", "missing")
     numbers = [item for item in verdict.comparisons if item.unit != "bool" and item.reason is None]
-    chosen = decisive or numbers
+    chosen = decisive or [item for item in numbers if item.layer is None] or numbers
     said = "; ".join(dict.fromkeys(against(item) for item in chosen[:_SAID]))
     more = f"; and {len(chosen) - _SAID} more" if len(chosen) > _SAID and decisive else ""
     words_of = {"pass": "no worse than allowed", "fail": "worse than allowed", "undecided": "not decided"}
@@ -147,14 +147,24 @@ def against(item: Comparison) -> str:
         return f"{what} {value} against a limit of {bound}"
     cause = words.cause(item.cause, of_layer=item.layer is not None) if item.state == "worse" else ""
     tail = f" ({cause})" if cause else ""
-    return f"{what} {words.percent(item.change_percent)} against a limit of {allowed:.3g} %{tail}"
+    return f"{what} {words.percent(item.change_percent)} against a limit of {allowed} %{tail}"
 
 
-def _allowed(item: Comparison) -> float | None:
-    """The allowance in per cent of the baseline, below 0 of what is to be large."""
+def _allowed(item: Comparison) -> str | None:
+    """The allowance in per cent of the baseline, below 0 of what is to be large; None: there is none.
+
+    A bound is a whole number where values are, so that it stands for a little more: of what it may stand for, the
+    roundest number is said.
+    """
     if not item.baseline or item.bound is None:
         return None
-    return 100 * (item.bound - item.baseline) / item.baseline
+    low = 100 * (item.bound - item.baseline) / item.baseline
+    step = 100 / abs(item.baseline) if isinstance(item.bound, int) else 0.0
+    for digits in (1, 2, 3):
+        for rounded in (f"{low:.{digits}g}", f"{low + step:.{digits}g}"):
+            if low <= float(rounded) < low + step:
+                return rounded
+    return f"{low:.3g}"
 
 
 def _unjudged(shown: Compared) -> tuple[str, State]:

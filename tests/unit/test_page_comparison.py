@@ -157,6 +157,14 @@ def test_a_policy_judges_against_its_limit(tmp_path: Path, percent: float, state
     assert value(first.cells[5]) == 1000 + 10 * percent
 
 
+def test_a_limit_is_said_as_it_was_written_and_not_as_its_whole_number(tmp_path: Path) -> None:
+    before, after = (
+        replaced(item, "counts", total=item.counts.total + 40) for item in (plain(), slower(plain(), 0, 5))
+    )
+    said, _ = comparison.sentence(compare.compare(before, after), judged(before, after, tmp_path))
+    assert "instructions +0.48 % against a limit of 1 %" in said  # the bound is 1,050 of 1,040: 0.962 %
+
+
 def test_a_policy_does_not_judge_what_is_blocked(tmp_path: Path) -> None:
     before, after = plain(), replaced(slower(plain(), 0, 18), "identity", compiler="another")
     said, state = comparison.sentence(compare.compare(before, after), judged(before, after, tmp_path))
