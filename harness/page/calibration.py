@@ -90,9 +90,17 @@ def of_part(part: CalibrationPart) -> tuple[tuple[Block, ...], NotMeasured | Non
     return blocks, None
 
 
+def is_stored(platform: str) -> bool:
+    """Whether there is a calibration of a board."""
+    return any((folder / f"{platform}.json").is_file() for folder in _folders())
+
+
+def _folders() -> tuple[Path, ...]:
+    return results_folder() / "calibration", data_folder("results") / "calibration"
+
+
 def _find(file: str) -> Calibration:
-    folders = (results_folder() / "calibration", data_folder("results") / "calibration", Path())
-    path = next((folder / file for folder in folders if (folder / file).is_file()), None)
+    path = next((folder / file for folder in (*_folders(), Path()) if (folder / file).is_file()), None)
     if path is None:
         raise BadInputError(f"the calibration {file} is not stored here any more", "harness calibrate")
     return stored.read(path)

@@ -27,6 +27,7 @@ def section(result: Result) -> tuple[Section | None, tuple[NotMeasured, ...]]:
         lacking.append(NotMeasured(item="estimated energy", reason=found.without_energy or "it is not known"))
     if part.calibration is None:
         command = f"harness run {result.model.file} --platform {result.platform} --calibration {result.platform}"
+        command = command if calibration.is_stored(result.platform) else "harness calibrate"
         lacking.append(NotMeasured(item="residuals and held-out errors of a calibration",
                                    reason="the estimate is by no calibration", command=command))  # fmt: skip
     else:
@@ -51,7 +52,7 @@ def _facts(part: EstimatePart, found: Estimate) -> list[tuple[str, Cell]]:
         ("latency of one inference", interval(part.latency_ms, "ms")),
         ("cycles of one inference", interval(part.cycles, "", whole=True)),
         ("energy of one inference", energy),
-        ("clock", given(part.clock_hz / 1e6, "MHz", metrics.digits(part.clock_hz / 1e6))),
+        ("clock", given(part.clock_hz / 1e6, "MHz", 0 if part.clock_hz % 1_000_000 == 0 else 3)),
         ("bounds hold", given(100 * part.coverage, "% of cases")),
     ]
     if used is not None:

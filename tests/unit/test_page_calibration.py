@@ -172,3 +172,12 @@ def test_hostile_names_change_no_element() -> None:
     hostile = html(harmless=False)
     assert page_maker.outline(hostile) == page_maker.outline(html(harmless=True))
     assert "</script><script>window.hit=1</script>" in " ".join(page_maker.texts(hostile))
+
+
+def test_a_board_that_has_no_calibration_is_not_sent_to_one() -> None:
+    commands = {}
+    for platform in ("stm32l496zg", "rp2040"):
+        _, missing = calibration_run.section(estimated(platform=platform))
+        commands[platform] = missing[-1].command
+    assert commands["stm32l496zg"] == "harness run kws.tflite --platform stm32l496zg --calibration stm32l496zg"
+    assert commands["rp2040"] == "harness calibrate"
