@@ -34,9 +34,12 @@ def write(name: str, build: Callable[[], bytes], folder: Path) -> Path:
 
 
 def assert_complete(result: Result, path: Path, results: Path) -> None:
-    """Every operator is there, the sum closes, and the run is stored."""
+    """Every operator is there, the sum closes, the arena's plan fits the graph, and the run is stored."""
     assert [layer.op for layer in result.layers] == [operator.op for operator in model.load(path).operators]
     assert result.counts.total == result.counts.overhead + sum(layer.instructions for layer in result.layers)
+    assert result.arena is not None
+    assert (result.arena.origin, result.arena.note) == ("measured", None)
+    assert max(layer.arena or 0 for layer in result.layers) <= (result.arena.planned or 0) < result.memory.arena
     assert [folder.name for folder in (results / "runs").iterdir() if folder.is_dir()] == [result.run_id]
 
 
