@@ -91,3 +91,11 @@ def test_ctrl_c_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         cli.main(["run", "x.tflite", "-p", "mps2-an386", "-e", "both"])
     assert ended.value.code == 130
     assert "interrupted: " in capsys.readouterr().err
+
+
+def test_calls_are_for_qemu_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    for emulator in ("both", "renode"):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["run", "x.tflite", "-p", "mps2-an386", "-e", emulator, "--calls"])
+        assert ended.value.code == 2
+        assert "calls" in capsys.readouterr().err
