@@ -1,7 +1,8 @@
 """Starts a run's firmware once more, under the plugin that follows calls, and makes its trees and its deepest stack.
 
 The plugin divides the run at the same mark function as the counter does, so that each segment is counted twice; the
-second start is to give the same counts to the instruction. It takes about 1.3 times as long as the first.
+second start is to give the same counts to the instruction. It takes 1.1 to 1.7 times the processor time of the first
+(keyword spotting: 0.13 s and 0.11 s; with the reference kernels 0.36 s and 0.22 s), the trees take 0.2 s.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from harness.calltree.frames import Code
 from harness.calltree.result import StackFrame, StackPath
-from harness.emulators import flows
 from harness.emulators.flows import Flow, Segment
 
 _NO_CALL = "where it calls the next one cannot be told"
@@ -59,7 +58,7 @@ class Stacks:
     def unknown(self, segments: Sequence[Segment]) -> dict[int, str]:
         """The functions that ran in some segments and cannot be followed, by their addresses, and why."""
         found = {}
-        for node in {node for segment in segments for node in segment.cells[:, 0].tolist()}:
+        for node in sorted({node for segment in segments for node in segment.cells[:, 0].tolist()}):
             depths = self._code.depths(node)
             reasons = [depths, *(self._held[number] for number in self._way(node))]
             reason = next((item for item in reasons if isinstance(item, str)), None)
@@ -104,7 +103,7 @@ def path(
     Returns:
         The path, None where exceptions ran: nobody knows at which instruction one came.
     """
-    if any(node.kind != flows.CALL and node.parent is not None for node in flow.nodes) or _interrupted(flow):
+    if flow.notes.exceptions or flow.notes.threads > 1:
         return None
     places = [(stacks.deepest(segment), title) for segment, title in zip(flow.segments, sequence[:-1], strict=False)]
     found = [(place, title) for place, title in places if place is not None]
@@ -113,10 +112,6 @@ def path(
     unknown = [f"{name(function)}: {reason}" for function, reason in stacks.unknown(flow.segments[:-1]).items()]
     note = _note(frames, size, measured, unknown)
     return StackPath(frames=frames, bytes=size, measured=measured, segment=segment, note=note)
-
-
-def _interrupted(flow: Flow) -> bool:
-    return bool(flow.notes.exceptions or flow.notes.threads > 1)
 
 
 def _note(frames: tuple[StackFrame, ...], size: int, measured: int, unknown: list[str]) -> str | None:
