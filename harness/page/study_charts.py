@@ -52,7 +52,7 @@ def front(scenario: Scenario, records: Sequence[TrialRecord], chosen: Sequence[i
     known.sort(key=lambda item: order.index(looks[item[0].number]))
     points = [_point(record, up, _LOOKS[looks[record.number]]) for record, up in known]
     counts = {name: sum(found == name for found in looks.values()) for name in order}
-    said = ", ".join(f"{counts[name]} {_LOOKS[name].means}" for name in reversed(order) if counts[name])
+    said = "; ".join(f"{counts[name]} {_LOOKS[name].means}" for name in reversed(order) if counts[name])
     summary = f"{len(known)} trained trials by accuracy and {metrics.named(metric)}: {said}."
     untrained = sum(record.measured and record.accuracy is None for record in own)
     notes = ["Thin lines are the bounds of estimates."] if any(up.origin == "estimated" for _, up in known) else []
