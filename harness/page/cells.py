@@ -20,6 +20,7 @@ SIGNS: dict[Origin, tuple[str, str]] = {
 MARKS = {"pass": "\u2713", "fail": "\u2717", "undecided": "?", "note": "\u2022"}
 
 _NOTHING = Markup("")
+_SEEN = 0.002  # share of its column from which a bar is seen
 
 
 def entry(cell: Cell, column: Column, shows: tuple[bool, bool, bool], largest: float, long: bool) -> Markup:
@@ -36,17 +37,23 @@ def entry(cell: Cell, column: Column, shows: tuple[bool, bool, bool], largest: f
         if cell.value is None:
             return Markup('<td class="n none" title="{}">-</td>').format(text.clean(cell.reason or ""))
         bar = _bar(cell.value, largest) if column.bar else _NOTHING
-        return Markup('<td class="n" data-v="{}">{}{}</td>').format(exact(cell.value), bar, number(cell, *shows))
+        value = _NOTHING if _says_itself(cell, *shows) else Markup(' data-v="{}"').format(exact(cell.value))
+        return Markup('<td class="n"{}>{}{}</td>').format(value, bar, number(cell, *shows))
     return Markup("<td{}>{}</td>").format(_attributes(cell, column, long), inline(cell))
 
 
 def _attributes(cell: Cell, column: Column, long: bool) -> Markup:
     if column.numeric:
-        counted = isinstance(cell, str) and cell.isascii() and cell.isdecimal()
-        return Markup(' class="n" data-v="{}"').format(cell) if counted else Markup(' class="n"')
+        return Markup(' class="n"')
     if column.cut and isinstance(cell, str):
-        return Markup(' class="cut" title="{}"').format(text.name(cell))
+        return Markup(' class="cut"')
     return Markup(' class="w"') if long else _NOTHING
+
+
+def _says_itself(shown: Number, unit: bool, origin: bool, _: bool) -> bool:
+    """Whether a cell's text is a whole number and nothing else, which the page's script reads as it is."""
+    alone = not origin and not (unit and shown.unit)
+    return alone and shown.digits == 0 and shown.origin != "estimated" and float(shown.value or 0).is_integer()
 
 
 def inline(cell: Cell) -> Markup:
@@ -88,16 +95,18 @@ def number(shown: Number, unit: bool, origin: bool, bounds: bool) -> Markup:
 
 
 def exact(value: float) -> str:
-    """The value that a table is sorted by: the shortest text that reads back as the same number."""
-    return repr(int(value)) if float(value).is_integer() else repr(value)
+    """The value that a table is sorted by, in full where it is a whole number."""
+    return str(int(value)) if float(value).is_integer() else f"{value:.9g}"
 
 
 def _bar(value: float, largest: float) -> Markup:
     """The magnitude as a share of the largest."""
     share = min(abs(value) / largest, 1.0) if largest else 0.0
+    if share < _SEEN:
+        return _NOTHING
     less = Markup(' class="less"') if value < 0 else _NOTHING
     width = percent(share)
-    return Markup('<svg class="bar" aria-hidden="true"><rect width="{}" height="3"{}/></svg>').format(width, less)
+    return Markup('<svg class="bar" aria-hidden="true"><rect width="{}"{}/></svg>').format(width, less)
 
 
 def percent(share: float) -> str:

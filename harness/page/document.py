@@ -58,7 +58,7 @@ class Column(Record, frozen=True):
 
     ``numeric``: its cells are numbers, set to the right and sorted as such. ``bar``: the share of the column's largest
     number is drawn behind each. ``adds``: its numbers add up, so that the sum of chosen rows can be shown.
-    ``cut``: its texts are cut to the room that there is, with all of them as tooltip; another table has them in full.
+    ``cut``: its texts are cut to the room that there is, and are the script's tooltips; another table has them.
     """
 
     key: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from harness.calltree.result import CallNode, CallsPart, LayerCalls, StackPath
+from harness.calltree.result import CallsPart, LayerCalls, StackPath
 from harness.page import svg, text
 from harness.page.document import Block, Cell, Column, Facts, Row, Table, Text
 from harness.page.run_layers import share, tag
@@ -14,7 +14,9 @@ from harness.records import Record
 TABLE = "call-table"
 _SMALLER = "smaller calls together"
 _INDENT = "\u00b7 "
-_MOST = 800  # rows of the table
+_MOST = 400  # rows of the table
+_FEWEST = 4  # of those for each layer
+_THINNEST = 0.0002  # share of the inference that small calls need together to be drawn
 
 
 class Call(Record, frozen=True):
@@ -32,33 +34,47 @@ class Call(Record, frozen=True):
         return _SMALLER if self.function is None else self.function
 
 
-def tree(part: CallsPart, layer: LayerCalls, smallest: float) -> Call | None:
-    """The tree of a layer's calls, the largest first; those below ``smallest`` instructions put together by caller."""
+def tree(part: CallsPart, layer: LayerCalls, kept: Collection[int]) -> Call | None:
+    """The tree of a layer's calls, the largest first.
+
+    Args:
+        part: the calls of the run.
+        layer: those of the layer.
+        kept: the numbers of the nodes that stay, with all their callers; the others are put together by caller.
+    """
     children: dict[int | None, list[int]] = {}
-    for place, node in enumerate(layer.nodes):
-        children.setdefault(node.parent, []).append(place)
+    for place, item in enumerate(layer.nodes):
+        children.setdefault(item.parent, []).append(place)
+
+    def call(place: int) -> Call:
+        item, below = layer.nodes[place], children.get(place, [])
+        found = sorted((call(child) for child in below if child in kept), key=lambda made: (-made.inclusive, made.name))
+        rest = sum(layer.nodes[child].inclusive for child in below if child not in kept)
+        if rest:
+            found.append(Call(function=None, calls=None, inclusive=rest, exclusive=rest, children=()))
+        return Call(
+            function=None if item.function is None else part.functions[item.function],
+            calls=item.calls or None,
+            inclusive=item.inclusive,
+            exclusive=item.exclusive,
+            children=tuple(found),
+        )
+
     roots = children.get(None, [])
-    return _call(part, layer.nodes, children, roots[0], smallest) if roots else None
+    return call(roots[0]) if roots else None
 
 
-def _call(
-    part: CallsPart, nodes: tuple[CallNode, ...], children: dict[int | None, list[int]], place: int, smallest: float
-) -> Call:
-    node = nodes[place]
-    below = children.get(place, [])
-    large = [child for child in below if nodes[child].function is not None and nodes[child].inclusive >= smallest]
-    found = [_call(part, nodes, children, child, smallest) for child in large]
-    found.sort(key=lambda call: (-call.inclusive, call.name))
-    rest = sum(nodes[child].inclusive for child in below) - sum(call.inclusive for call in found)
-    if rest:
-        found.append(Call(function=None, calls=None, inclusive=rest, exclusive=rest, children=()))
-    return Call(
-        function=None if node.function is None else part.functions[node.function],
-        calls=node.calls or None,
-        inclusive=node.inclusive,
-        exclusive=node.exclusive,
-        children=tuple(found),
+def large(layer: LayerCalls, smallest: float) -> frozenset[int]:
+    """The nodes from so many instructions on. A caller has no fewer than what it calls, so that it is kept, too."""
+    return frozenset(
+        place for place, item in enumerate(layer.nodes) if item.function is not None and item.inclusive >= smallest
     )
+
+
+def largest(layer: LayerCalls, most: int) -> frozenset[int]:
+    """So many nodes, callers before what they call where both are as large."""
+    named = [place for place, item in enumerate(layer.nodes) if item.function is not None]
+    return frozenset(sorted(named, key=lambda place: (-layer.nodes[place].inclusive, place))[:most])
 
 
 def node(call: Call, whole: int, chosen: str | None) -> svg.Node:
@@ -68,18 +84,22 @@ def node(call: Call, whole: int, chosen: str | None) -> svg.Node:
     return svg.Node(
         name=call.name,
         value=call.inclusive,
-        tip=f"{text.name(call.name)}: {text.value(call.inclusive)} instructions{percent}{own}",
+        tip=f"{text.name(call.name, text.SHORT_NAME)}: {text.value(call.inclusive)} instructions{percent}{own}",
         kind="rest" if call.function is None else "level-2",
         tag=chosen,
-        children=tuple(node(child, whole, chosen) for child in call.children),
+        children=tuple(node(child, whole, chosen) for child in call.children if _is_seen(child, whole)),
     )
+
+
+def _is_seen(call: Call, whole: int) -> bool:
+    return call.function is not None or call.inclusive >= _THINNEST * whole
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
 def table(part: CallsPart, labels: dict[int, str], total: int) -> Table:
-    """Every call that the icicle shows: in its place below its caller, with what it executed itself and in all.
+    """The larger calls, each in its place below its caller, with what it executed itself and in all.
 
     Args:
         part: the calls.
@@ -95,31 +115,33 @@ def table(part: CallsPart, labels: dict[int, str], total: int) -> Table:
         Column(key="exclusive", title="its own", numeric=True, adds=True, help="Instructions executed by it alone"),
         Column(key="share", title="share", numeric=True, help="Of all instructions, with what it calls"),
     )  # fmt: skip
-    smallest = _smallest(part, total)
-    rows = [row for layer in (*part.layers, part.overhead) for row in _rows(part, layer, labels, total, smallest)]
+    most = max(_FEWEST, _MOST // max(len(part.layers), 1))
+    rows = [row for layer in (*part.layers, part.overhead) for row in _rows(part, layer, labels, total, most)]
     return Table(id=TABLE, caption="Calls of each layer", columns=columns, rows=tuple(rows), filter=True)
 
 
-def _smallest(part: CallsPart, total: int) -> float:
-    """Instructions below which calls are put together, so that the table stays short."""
-    sizes = sorted((node.inclusive for layer in part.layers for node in layer.nodes), reverse=True)
-    return max(sizes[_MOST - 1] if len(sizes) >= _MOST else 0, total * 1e-6)
-
-
-def _rows(part: CallsPart, layer: LayerCalls, labels: dict[int, str], total: int, smallest: float) -> Iterator[Row]:
-    root = tree(part, layer, smallest)
+def _rows(part: CallsPart, layer: LayerCalls, labels: dict[int, str], total: int, most: int) -> Iterator[Row]:
+    """A layer's calls; its small ones are one row, so that what is exclusive adds up to the layer."""
+    root = tree(part, layer, largest(layer, most))
     tags = () if layer.index is None else (tag(layer.index),)
     name = "around the operators" if layer.index is None else labels[layer.index]
+    small = 0
     for level, call in () if root is None else _walk(root, 0):
+        if call.function is None:
+            small += call.inclusive
+            continue
         cells: tuple[Cell, ...] = (
             name,
-            _INDENT * level + call.name,
+            _INDENT * level + text.name(call.name, text.SHORT_NAME),
             "" if call.calls is None else measured(call.calls, ""),
             measured(call.inclusive, "instructions"),
             measured(call.exclusive, "instructions"),
             share(call.inclusive, total),
         )
         yield Row(cells=cells, tags=tags)
+    if small:
+        sizes = (measured(small, "instructions"), measured(small, "instructions"), share(small, total))
+        yield Row(cells=(name, _SMALLER, "", *sizes), tags=tags, kind="other")
 
 
 def _walk(call: Call, level: int) -> Iterator[tuple[int, Call]]:

@@ -13,7 +13,7 @@ from harness.page.values import derived, measured
 from harness.result import Layer, Result
 
 MOST = 500  # rows of functions
-_MOST_PAIRS = 600  # rows of functions by layer
+_MOST_PAIRS = 400  # rows of functions by layer
 _FEWEST = 4  # of those for each layer
 _SMALLEST = 0.001  # share of the inference that a function needs for a mark of its own
 NO_FUNCTIONS = "this emulator tells no functions apart; QEMU does"
@@ -108,7 +108,10 @@ def _layer_rows(layer: Layer, most: int) -> list[Row]:
     functions = _ordered(layer.functions or {})
     name, whole, tags = label(layer), layer.instructions, (tag(layer.index),)
     rows = [
-        Row(cells=(name, function, measured(count, "instructions"), share(count, whole)), tags=tags)
+        Row(
+            cells=(name, text.name(function, text.SHORT_NAME), measured(count, "instructions"), share(count, whole)),
+            tags=tags,
+        )
         for function, count in functions[:most]
     ]
     others = functions[most:]
@@ -157,7 +160,7 @@ def _called(calls: CallsPart, layer: Layer, total: int) -> svg.Node | None:
     """A layer's tree of calls."""
     for item in calls.layers:
         if item.index == layer.index:
-            root = run_calls.tree(calls, item, _SMALLEST * total)
+            root = run_calls.tree(calls, item, run_calls.large(item, _SMALLEST * total))
             return None if root is None else run_calls.node(root, total, tag(layer.index))
     return None
 
@@ -192,4 +195,4 @@ def _node(name: str, count: int, total: int, said: str, kind: str, chosen: str |
 
 def _tip(name: str, count: int, total: int) -> str:
     percent = f", {100 * count / total:.1f} %" if total else ""
-    return f"{text.name(name)}: {text.value(count)} instructions{percent}"
+    return f"{text.name(name, text.SHORT_NAME)}: {text.value(count)} instructions{percent}"

@@ -12,7 +12,8 @@ import unicodedata
 from harness.page.values import Number
 
 LONGEST_NAME = 200
-_KEPT = 60  # characters of a name's end that stay when its middle is cut out
+SHORT_NAME = 100  # of names that stand in another table in full
+_KEPT = 0.3  # share of a name's end that stays when its middle is cut out
 _GROUP = "\u202f"  # narrow no-break space
 _MINUS = "\u2212"
 _NONE = "-"
@@ -34,12 +35,13 @@ def _is_shown(character: str) -> bool:
     return character.isprintable() or unicodedata.category(character) == "Zs"
 
 
-def name(text: str) -> str:
-    """A name: as ``clean``, and its middle left out where it is longer than ``LONGEST_NAME``."""
+def name(text: str, longest: int = LONGEST_NAME) -> str:
+    """A name: as ``clean``, and its middle left out where it has more characters than ``longest``."""
     line = clean(text)
-    if len(line) <= LONGEST_NAME:
+    if len(line) <= longest:
         return line
-    return f"{line[: LONGEST_NAME - _KEPT - 1]}\u2026{line[-_KEPT:]}"
+    kept = int(_KEPT * longest)
+    return f"{line[: longest - kept - 1]}\u2026{line[-kept:]}"
 
 
 def value(number: float, digits: int = 0, signed: bool = False) -> str:

@@ -176,7 +176,32 @@ def large(layers: int = 100, functions: int = 14, others: int = 600) -> Result:
             Function(name=name, instructions=count, share=0.001) for name, count in zip(pool, counts, strict=True)
         ),
         arena=ArenaPart(origin="measured", planned=5120, persistent=900, buffers=buffers, note=None),
+        calls=_deep(base, pool, functions),
     )  # fmt: skip
+
+
+def _deep(base: Result, pool: list[str], functions: int) -> CallsPart:
+    """Calls as kernels have them: three functions that call one another, the last of them all others."""
+    trees = []
+    for layer in base.layers:
+        kernels = range(3, functions)
+        own = layer.instructions - 1000 * len(kernels)
+        nodes = [
+            CallNode(function=0, parent=None, calls=0, inclusive=layer.instructions, exclusive=0),
+            CallNode(function=1, parent=0, calls=1, inclusive=layer.instructions, exclusive=0),
+            CallNode(function=2, parent=1, calls=1, inclusive=layer.instructions, exclusive=own),
+            *(CallNode(function=(layer.index + kernel) % len(pool), parent=2, calls=9, inclusive=1000, exclusive=1000)
+              for kernel in kernels),
+        ]  # fmt: skip
+        trees.append(LayerCalls(index=layer.index, nodes=tuple(nodes), stack=64))
+    overhead = CallNode(function=0, parent=None, calls=0, inclusive=10, exclusive=10)
+    return CallsPart(
+        functions=tuple(pool),
+        layers=tuple(trees),
+        overhead=LayerCalls(index=None, nodes=(overhead,), stack=None),
+        deepest=None,
+        counter="flow/1",
+    )
 
 
 def document(new: Names) -> Page:

@@ -106,7 +106,8 @@ def test_calls_close_and_stand_below_their_callers() -> None:
     assert sum(numbers(table, "exclusive")) == result.counts.total
     first = [row for row in table.rows if row.tags == ("layer-0",)]
     assert {row.cells[0] for row in first} == {"0 CONV_2D"}
-    assert [str(row.cells[1]).count("\u00b7") for row in first] == [0, 1, 2, 1]
+    assert [str(row.cells[1]).count("\u00b7") for row in first] == [0, 1, 2, 0]
+    assert first[-1].kind == "other"
     assert numbers(table, "inclusive")[:4] == [900, 870, 1, 20]
     assert charts(page)["icicle"].table == run_calls.TABLE
     assert {item.item for item in page.not_measured}.isdisjoint({"the tree of calls of each layer"})
@@ -115,7 +116,7 @@ def test_calls_close_and_stand_below_their_callers() -> None:
 def test_small_calls_are_put_together_below_their_caller() -> None:
     layer = result_maker.result().layers[0]
     part = page_maker.calls((layer,), Names(harmless=True))
-    root = run_calls.tree(part, part.layers[0], smallest=25)
+    root = run_calls.tree(part, part.layers[0], run_calls.large(part.layers[0], 25))
     assert root is not None
     assert [(call.function is None, call.inclusive) for call in root.children] == [(False, 870), (True, 20)]
     assert [(call.function, call.inclusive) for call in root.children[0].children] == [(None, 1)]

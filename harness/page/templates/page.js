@@ -12,6 +12,11 @@
   const GROUP = "\u202f";
   const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, GROUP);
   const kindOf = (tag) => tag.slice(0, tag.indexOf("-"));
+  // The number in a cell: data-v where its text says more or less than that; null of what is none.
+  const valueOf = (cell) => {
+    const text = cell.dataset.v ?? cell.textContent.trim().replaceAll(GROUP, "").replace("\u2212", "-");
+    return /^[+-]?\d/.test(text) ? Number(text) : null;
+  };
   const collator = new Intl.Collator("en", { numeric: true });
 
   // --- state: one record, written to the hash and read from it ------------------------------------------------------
@@ -137,8 +142,7 @@
       const numeric = place >= 0 && this.heads[place].classList.contains("n");
       const value = (item) => {
         const cell = item.row.cells[place];
-        if (!numeric) return cell.textContent.trim();
-        return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
+        return numeric ? valueOf(cell) : cell.textContent.trim();
       };
       const keyed = this.rows.map((item) => ({ item, value: place < 0 ? 0 : value(item) }));
       keyed.sort((a, b) => {
@@ -173,7 +177,7 @@
         items += 1;
         if (!on) continue;
         shown += 1;
-        if (this.adds >= 0) sum += Number(item.row.cells[this.adds].dataset.v || 0);
+        if (this.adds >= 0) sum += valueOf(item.row.cells[this.adds]) || 0;
       }
       const narrowed = words.length > 0 || chosen.length > 0;
       const unit = this.adds >= 0 ? this.heads[this.adds].dataset.adds : "";
@@ -473,6 +477,7 @@
   for (const fold of all("details")) fold.open = false;
   const tables = all(".block").map((block) => new Table(block));
   all(".chart").forEach(prepare);
+  for (const cell of all("td.cut")) cell.dataset.tip = cell.textContent;
   for (const element of all("[title]")) {
     element.dataset.tip = element.title;
     element.removeAttribute("title");
