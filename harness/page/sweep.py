@@ -74,11 +74,10 @@ def sentence(points: Points) -> tuple[str, State]:
     """
     states: Counter[str] = Counter(item.state for item in points.rows)
     parts = [words.count(len(points.rows), "point"), f"{states['ok']:,} within every limit"]
-    infeasible, failed = (sum(states[name] for name in names) for names in (INFEASIBLE, FAILED))
-    if infeasible:
-        parts.append(f"{infeasible:,} infeasible ({_each(states, INFEASIBLE)})")
-    if failed:
-        parts.append(f"{failed:,} without numbers ({_each(states, FAILED)})")
+    limits = tuple(name for name in INFEASIBLE if name != "undecided")
+    parts += [_counted(states, "infeasible", limits)] if any(states[name] for name in limits) else []
+    parts += [f"{states['undecided']:,} undecided"] if states["undecided"] else []
+    parts += [_counted(states, "without numbers", FAILED)] if any(states[name] for name in FAILED) else []
     best = [f"{tables.goal_name(goal)} {text.spoken(tables.value(found.item, goal.metric))}: {points.label(found.item)}"
             for place, goal in enumerate(points.ranking.goals)
             if (found := tables.best_of(points, place)) is not None][:_SAID]  # fmt: skip
@@ -87,8 +86,11 @@ def sentence(points: Points) -> tuple[str, State]:
     return said, "undecided" if open_ else "pass" if best else "fail"
 
 
-def _each(states: Counter[str], names: Iterable[str]) -> str:
-    return ", ".join(f"{states[name]:,} {name}" for name in names if states[name])
+def _counted(states: Counter[str], what: str, names: Iterable[str]) -> str:
+    """How many points are in some states, and in which: "3 infeasible (2 over budget, 1 too large)"."""
+    known = [name for name in names if states[name]]
+    said = known if len(known) == 1 else [f"{states[name]:,} {name}" for name in known]
+    return f"{sum(states[name] for name in known):,} {what} ({', '.join(said)})"
 
 
 # --- sections --------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from harness.sweep.tables import PointRow
 
 _MOST = 4
 _LOGARITHMIC_FROM = 10.0
+_NEAR = 1.5  # a budget is drawn where it is at most so many times beyond the points
 
 
 class _Look(NamedTuple):
@@ -59,7 +60,7 @@ def _chart(points: Points, x: str, y: str) -> Chart | None:
     if not known:
         return None
     ordered = sorted(known, key=lambda item: list(_LOOKS).index(points.fate(item).name))
-    border = _border(points, known, x, y)
+    border, limits = _border(points, known, x, y), _limits(points, known, x, y)
     counts = {name: sum(points.fate(item).name == name for item in known) for name in _LOOKS}
     said = ", ".join(f"{counts[name]} {look.means}" for name, look in reversed(_LOOKS.items()) if counts[name])
     summary = f"{words.count(len(known), 'point')} by {metrics.named(x)} and {metrics.named(y)}: {said}."
@@ -69,7 +70,7 @@ def _chart(points: Points, x: str, y: str) -> Chart | None:
         _scale(known, x),
         _scale(known, y),
         summary,
-        (Polyline(points=border, kind="line", stepped=True),) if len(border) > 1 else (),
+        (*((Polyline(points=border, kind="line", stepped=True),) if len(border) > 1 else ()), *limits),
     )
     return Chart(
         id=f"sweep-{x}-{y}",
@@ -77,7 +78,7 @@ def _chart(points: Points, x: str, y: str) -> Chart | None:
         svg=svg,
         summary=summary,
         table="sweep-points",
-        note=_note((x, y), left, len(border) > 1),
+        note=_note((x, y), left, len(border) > 1, bool(limits)),
         legend=tuple(
             (f"{look.shape} {look.kind}", look.means) for name, look in reversed(_LOOKS.items()) if counts[name]
         ),
@@ -119,10 +120,36 @@ def _border(points: Points, known: Sequence[PointRow], x: str, y: str) -> tuple[
     return tuple((scales[0] * goals[0].cost(a), scales[1] * goals[1].cost(b)) for a, b in kept)
 
 
-def _note(pair: tuple[str, str], left: int, border: bool) -> str:
+def _limits(points: Points, known: Sequence[PointRow], x: str, y: str) -> tuple[Polyline, ...]:
+    """A line for each budget that is the same for all boards, where it is near the points."""
+    found = []
+    budgets = points.ranking.plan.budgets.limits()
+    ends = [_ends(known, metric) for metric in (x, y)]
+    for place, metric in enumerate((x, y)):
+        if metric not in budgets:
+            continue
+        limit = budgets[metric] * (100 if metrics.unit(metric) == "%" else 1)
+        low, high = ends[place]
+        if low / _NEAR <= limit <= high * _NEAR:
+            across = ends[1 - place]
+            line = ((limit, across[0]), (limit, across[1])) if place == 0 else ((across[0], limit), (across[1], limit))
+            found.append(Polyline(points=line, kind="limit"))
+    return tuple(found)
+
+
+def _ends(known: Sequence[PointRow], metric: str) -> tuple[float, float]:
+    """The smallest and the largest value, or bound, of what is drawn."""
+    numbers = [value(item, metric) for item in known]
+    every = [end for number in numbers for end in (number.value, number.low, number.high) if end is not None]
+    return min(every), max(every)
+
+
+def _note(pair: tuple[str, str], left: int, border: bool, limits: bool) -> str:
     lines = ["The line is the border of what feasible points reach in these two."] if border else []
     if any(name in ESTIMATES for name in pair):
         lines.append("Thin lines are the bounds of estimates.")
+    if limits:
+        lines.append("Dashed lines are budgets.")
     if left:
         lines.append(f"{words.count(left, 'point')} without numbers of both cannot be drawn; the tables have them.")
     return " ".join(lines)

@@ -58,7 +58,7 @@ def test_verdict_counts_points_and_names_the_best_of_each_objective() -> None:
     shown = page(mixed())
     assert shown.state == "undecided"  # a point that was not measured may be better
     assert shown.verdict.startswith(
-        "6 points, 3 within every limit, 2 infeasible (1 over budget, 1 verdict no), 1 without numbers (1 not measured)"
+        "6 points, 3 within every limit, 2 infeasible (1 over budget, 1 verdict no), 1 without numbers (not measured)"
     )
     assert "least instructions 1\u202f007: fast.tflite" in shown.verdict
     assert "least flash 20\u202f000\u00a0B: small.tflite" in shown.verdict
@@ -113,6 +113,7 @@ def test_a_chart_has_every_point_with_both_numbers_and_a_table_beside_it() -> No
     (chart,) = blocks(shown, Chart).values()
     assert isinstance(chart, Chart) and chart.table in blocks(shown, Table)
     assert "5 points" in chart.summary and "1 point without numbers of both cannot be drawn" in chart.note
+    assert chart.svg.count('class="limit"') == 1 and "Dashed lines are budgets." in chart.note
     assert chart.svg.count('class="reach"') == 5 and 'data-target="point-4"' in chart.svg
     assert [kind for kind, _ in chart.legend] == ["circle part-0", "ring part-9", "triangle part-6", "cross part-2"]
 
