@@ -14,8 +14,8 @@ from harness.records import Record
 TABLE = "call-table"
 _SMALLER = "smaller calls together"
 _INDENT = "\u00b7 "
-_MOST = 400  # rows of the table
-_FEWEST = 4  # of those for each layer
+_MOST = 300  # rows of the table, beside those of callers
+_FEWEST = 3  # of those for each layer
 _THINNEST = 0.0002  # share of the inference that small calls need together to be drawn
 
 
@@ -72,9 +72,15 @@ def large(layer: LayerCalls, smallest: float) -> frozenset[int]:
 
 
 def largest(layer: LayerCalls, most: int) -> frozenset[int]:
-    """So many nodes, callers before what they call where both are as large."""
+    """The nodes that executed most themselves, so many at the most, and all their callers."""
     named = [place for place, item in enumerate(layer.nodes) if item.function is not None]
-    return frozenset(sorted(named, key=lambda place: (-layer.nodes[place].inclusive, place))[:most])
+    kept: set[int] = set()
+    for chosen in sorted(named, key=lambda place: (-layer.nodes[place].exclusive, place))[:most]:
+        place: int | None = chosen
+        while place is not None and place not in kept:
+            kept.add(place)
+            place = layer.nodes[place].parent
+    return frozenset(kept)
 
 
 def node(call: Call, whole: int, chosen: str | None) -> svg.Node:

@@ -13,8 +13,8 @@ from harness.page.values import derived, measured
 from harness.result import Layer, Result
 
 MOST = 500  # rows of functions
-_MOST_PAIRS = 400  # rows of functions by layer
-_FEWEST = 4  # of those for each layer
+_MOST_PAIRS = 300  # rows of functions by layer
+_FEWEST = 3  # of those for each layer
 _SMALLEST = 0.001  # share of the inference that a function needs for a mark of its own
 NO_FUNCTIONS = "this emulator tells no functions apart; QEMU does"
 

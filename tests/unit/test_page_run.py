@@ -122,6 +122,13 @@ def test_small_calls_are_put_together_below_their_caller() -> None:
     assert [(call.function, call.inclusive) for call in root.children[0].children] == [(None, 1)]
 
 
+def test_the_calls_that_execute_most_stay_with_their_callers() -> None:
+    layer = page_maker.large(1).calls
+    assert layer is not None
+    kept = run_calls.largest(layer.layers[0], 2)
+    assert kept == {0, 1, 2, 3}  # the kernel and the first of what it calls; their callers execute nothing themselves
+
+
 def test_a_frame_that_is_not_known_makes_no_sum_below_it() -> None:
     result = result_maker.result(calls=page_maker.calls(result_maker.result().layers, Names(harmless=True)))
     table = tables(run.page(result))["stack-table"]
