@@ -293,8 +293,8 @@ class Verdict(Record, frozen=True):
 
     ``missed`` and ``undecided`` are the budgets that it misses, or may miss. ``change`` is its first objective that is
     no accuracy, against the search's pick, as a share of that, ``instructions`` the same of what is executed on the
-    first board; ``behind``: it is behind in the scenario's objectives, in their order. All None where the search has no
-    pick.
+    first board, ``accuracy`` how much more of the validation part it gets right, as a share of that part; ``behind``:
+    it is behind in the scenario's objectives, in their order. All None where the search has no pick.
     """
 
     seed: int
@@ -302,6 +302,7 @@ class Verdict(Record, frozen=True):
     undecided: tuple[str, ...]
     change: float | None
     instructions: float | None
+    accuracy: float | None
     behind: bool | None
 
     @property
@@ -323,13 +324,14 @@ def verdicts(scenario: Scenario, comparison: Comparison, method: Method) -> tupl
 def _verdict(scenario: Scenario, seed: int, theirs: Pick, ours: Pick | None) -> Verdict:
     missed = tuple(item.key for item in theirs.judgements if item.state == "missed")
     undecided = tuple(item.key for item in theirs.judgements if item.state == "undecided")
-    change = instructions = behind = None
+    change = instructions = accuracy = behind = None
     if ours is not None:
         behind = choose.order(scenario, theirs.objectives) > choose.order(scenario, ours.objectives)
         change = _change(scenario, theirs, ours)
         instructions = _executed(theirs) / _executed(ours) - 1
+        accuracy = theirs.training.accuracy.fraction - ours.training.accuracy.fraction
     return Verdict(seed=seed, missed=missed, undecided=undecided, change=change, instructions=instructions,
-                   behind=behind)  # fmt: skip
+                   accuracy=accuracy, behind=behind)  # fmt: skip
 
 
 def _executed(pick: Pick) -> int:

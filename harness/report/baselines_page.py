@@ -164,10 +164,18 @@ def _with(text: str, more: str) -> str:
     return f"{text}: {more}." if more else f"{text}."
 
 
-def _changes(scenario: Scenario, found: Iterable[Verdict]) -> str:
-    name = baselines.cost(scenario)
-    parts = [f"{100 * item.change:+.1f} % (seed {item.seed})" for item in found if item.change is not None]
-    return f"{name} against the search's pick {', '.join(parts)}" if parts else ""
+def _changes(scenario: Scenario, found: Sequence[Verdict]) -> str:
+    """What picks have more or less than the search's by the same seed: the cost, and the accuracy if it is wanted."""
+    known = [item for item in found if item.change is not None]
+    parts = []
+    if known:
+        changes = ", ".join(f"{100 * (item.change or 0):+.1f} % (seed {item.seed})" for item in known)
+        parts.append(f"{baselines.cost(scenario)} against the search's pick {changes}")
+    wanted = [item for item in found if item.accuracy is not None]
+    if wanted and ACCURACY in scenario.file.objectives:
+        points = ", ".join(f"{100 * (item.accuracy or 0):+.1f} (seed {item.seed})" for item in wanted)
+        parts.append(f"accuracy on the validation part, in percentage points, {points}")
+    return "; ".join(parts)
 
 
 def _picks(scenario: Scenario, comparison: Comparison) -> str:
