@@ -6,21 +6,21 @@
 
 #define WIRE_VERSION 1
 
-#define WIRE_BEGIN "begin"       /* wire= tflm= kernels= : first line */
-#define WIRE_LOG "log"           /* text=... to the end of the line: a message of TFLM, without its arguments */
-#define WIRE_ERROR "error"       /* stage= node= : what failed (node -1: no operator) */
-#define WIRE_ARENA "arena"       /* size= used= : the arena that was given, what TFLM says it used of it */
-#define WIRE_NEEDED "needed"     /* size= : the smallest arena that works */
-#define WIRE_TENSOR "tensor"     /* index= offset= size= : a tensor of the model in the arena, in bytes from its start */
-#define WIRE_SCRATCH "scratch"   /* index= node= size= : a buffer that an operator asks for while it runs */
-#define WIRE_PLACED "placed"     /* index= offset= : where in the arena that buffer lies */
-#define WIRE_NODE "node"         /* index= crc32= : outputs of one operator, in the order of execution */
-#define WIRE_DUMP "dump"         /* index= size= : @data lines of that operator's outputs follow */
-#define WIRE_OUTPUT "output"     /* index= size= : @data lines of that model output follow */
-#define WIRE_DATA "data"         /* the bytes */
-#define WIRE_STACK "stack"       /* used= reserved= : high-water mark and room */
-#define WIRE_BOARD "board"       /* clock_hz= full= overhead= : of the core, 0: not as asked for, an empty segment */
-#define WIRE_CYCLES "cycles"     /* index= count= : a segment between two marks, in cycles of the core */
+#define WIRE_BEGIN "begin"     /* wire= tflm= kernels= : first line */
+#define WIRE_LOG "log"         /* text=... to the end of the line: a message of TFLM, without its arguments */
+#define WIRE_ERROR "error"     /* stage= node= : what failed (node -1: no operator) */
+#define WIRE_ARENA "arena"     /* size= used= : the arena that was given, what TFLM says it used of it */
+#define WIRE_NEEDED "needed"   /* size= : the smallest arena that works */
+#define WIRE_TENSOR "tensor"   /* index= offset= size= : a tensor of the model in the arena, in bytes from its start */
+#define WIRE_SCRATCH "scratch" /* index= node= size= : a buffer that an operator asks for while it runs */
+#define WIRE_PLACED "placed"   /* index= offset= : where in the arena that buffer lies */
+#define WIRE_NODE "node"       /* index= crc32= : outputs of one operator, in the order of execution */
+#define WIRE_DUMP "dump"       /* index= size= : @data lines of that operator's outputs follow */
+#define WIRE_OUTPUT "output"   /* index= size= : @data lines of that model output follow */
+#define WIRE_DATA "data"       /* the bytes */
+#define WIRE_STACK "stack"     /* used= reserved= : high-water mark and room */
+#define WIRE_BOARD "board"     /* clock_hz= full= overhead= : of the core, 0: not as asked for, an empty segment */
+#define WIRE_CYCLES "cycles"   /* index= count= : a segment between two marks, in cycles of the core */
 #define WIRE_SCHEDULE "schedule" /* done= missed= dropped= wrong= : inputs; late, lost, with another output */
 #define WIRE_TIME "time"         /* total= asleep= handler= worst= : ticks of the timer, 16 hexadecimal digits */
 #define WIRE_FAULT "fault"       /* exception= overflow= : decimal; pc= lr= xpsr= sp= cfsr= hfsr= mmfar= bfar= : hex */
