@@ -439,7 +439,7 @@ def test_make_knows_its_targets() -> None:
     quiet = ["--no-print-directory"]  # below another make, as in "make test", it says where it is
     listed = subprocess.run([make, *quiet, "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [line.split("\t")[0] for line in listed.splitlines()] == [
-        f"make {target}" for target in ("demo", "test", "lint", "setup", "clean", "help")
+        f"make {target}" for target in ("demo", "test", "lint", "docs", "docs-cli", "setup", "clean", "help")
     ]
     dry = subprocess.run(
         [make, *quiet, "-n", "demo", "test"], cwd=ROOT, capture_output=True, text=True, check=True
