@@ -30,5 +30,7 @@ typedef struct TfLiteNode {
 typedef struct TfLiteContext {
   void *impl_;
   TfLiteEvalTensor *(*GetEvalTensor)(const struct TfLiteContext *context, int index);
+  TfLiteStatus (*RequestScratchBufferInArena)(struct TfLiteContext *context, size_t bytes, int *index);
+  void *(*GetScratchBuffer)(struct TfLiteContext *context, int index);
 } TfLiteContext;
 #endif
