@@ -117,11 +117,12 @@
       this.bar.append(make("label", { for: id }, "Filter", make("span", { class: "unseen" }, ` ${caption}`)), this.input);
       let timer = 0;
       this.input.addEventListener("input", () => {
+        // the state knows at once what was typed: what else is done within the pause would take it back
+        const text = this.input.value.trim();
+        if (text) state.filter.set(this.id, text);
+        else state.filter.delete(this.id);
         clearTimeout(timer);
         timer = setTimeout(() => {
-          const text = this.input.value.trim();
-          if (text) state.filter.set(this.id, text);
-          else state.filter.delete(this.id);
           this.filter();
           write();
         }, 120);
