@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -290,18 +290,19 @@ def layers_csv(result: Result) -> str:
     ]  # fmt: skip
     header = ["index", "op", "name", "output_shape", "instructions", "share", "macs", "instructions_per_mac",
               *isa.CLASSES, "output_crc32", "output_exact"]  # fmt: skip
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def functions_csv(functions: tuple[Function, ...]) -> str:
     """One row per function that ran during the inference, the largest first."""
-    return _csv(
+    return csv_text(
         ["function", "instructions", "share"],
         [[safe_cell(item.name), item.instructions, f"{item.share:.6f}"] for item in functions],
     )
 
 
-def _csv(header: list[str], rows: list[list[object]]) -> str:
+def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table as CSV; names in it are to have gone through ``safe_cell``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

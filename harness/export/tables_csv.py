@@ -12,7 +12,7 @@ from harness import isa
 from harness.calltree.result import CallsPart
 from harness.export.made import File, Made, Run
 from harness.result import LayerEstimate, Result
-from harness.store import functions_csv, layers_csv, safe_cell
+from harness.store import csv_text, functions_csv, layers_csv, safe_cell
 
 _ARENA = "arena_alive"
 _ESTIMATED = ("cycles_estimated", "latency_ms_estimated", "estimate_model", "estimate_tier")
@@ -38,7 +38,7 @@ def _layers(result: Result) -> str:
     rows.append([around[name] for name in header])
     arena = [*("" if layer.arena is None else str(layer.arena) for layer in result.layers), ""]
     more = zip(rows, arena, _estimates(result), strict=True)
-    return text([*header, _ARENA, *_ESTIMATED], [[*row, alive, *cells] for row, alive, cells in more])
+    return csv_text([*header, _ARENA, *_ESTIMATED], [[*row, alive, *cells] for row, alive, cells in more])
 
 
 def _around(result: Result) -> dict[str, str]:
@@ -70,7 +70,7 @@ def _layer_functions(result: Result) -> str:
         for layer in result.layers
         for name, count in sorted((layer.functions or {}).items(), key=lambda item: (-item[1], item[0]))
     ]
-    return text(["index", "op", "function", "instructions"], rows)
+    return csv_text(["index", "op", "function", "instructions"], rows)
 
 
 def _calls(result: Result, calls: CallsPart) -> str:
@@ -83,13 +83,4 @@ def _calls(result: Result, calls: CallsPart) -> str:
             name = _SMALL if node.function is None else safe_cell(calls.functions[node.function])
             caller = "" if node.parent is None else str(node.parent)
             rows.append([*first, str(number), caller, name, *map(str, (node.calls, node.inclusive, node.exclusive))])
-    return text(["index", "op", "node", "caller", "function", "calls", "inclusive", "exclusive"], rows)
-
-
-def text(header: list[str], rows: list[list[str]]) -> str:
-    """A table as CSV."""
-    target = io.StringIO()
-    writer = csv.writer(target, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return target.getvalue()
+    return csv_text(["index", "op", "node", "caller", "function", "calls", "inclusive", "exclusive"], rows)
