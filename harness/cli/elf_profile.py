@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from harness import atomic
 from harness.cli.app import Json, Renode, app, choose_renode, relative, write_json
 from harness.errors import EXIT_NOT_MEASURED, EXIT_PASS, EXIT_VERDICT_NO, BadInputError
 
@@ -89,11 +90,11 @@ def profile_elf(
     shown = measured.profile
     stacks = measured.stacks or ()
     if folded is not None:
-        export.write(folded, export.folded(stacks))
+        atomic.write(folded, export.folded(stacks).encode())
     if speedscope is not None:
-        export.write(speedscope, export.speedscope(stacks, firmware.name))
+        atomic.write(speedscope, export.speedscope(stacks, firmware.name).encode())
     if out is not None:
-        export.write(out, shown.to_json().decode())
+        atomic.write(out, shown.to_json())
     if as_json:
         write_json(shown.to_json())
     else:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from harness import atomic
 from harness.elfprofile.tree import Stack
-from harness.errors import BadInputError
 from harness.export import stacks as files
 from harness.export.stacks import Frame, Profile, Weighted
 
@@ -28,15 +25,3 @@ def speedscope(stacks: Iterable[Stack], title: str) -> str:
 
 def _weighted(item: Stack) -> Weighted:
     return Weighted([Frame(name) for name in item.functions], item.instructions)
-
-
-def write(path: Path, text: str) -> None:
-    """Write one of them.
-
-    Raises:
-        BadInputError: it cannot be written.
-    """
-    try:
-        atomic.write(path, text.encode())
-    except OSError as error:
-        raise BadInputError(f"{path}: cannot be written ({error.strerror})") from error
