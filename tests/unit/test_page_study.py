@@ -11,12 +11,12 @@ import page_maker
 import pytest
 from optimize_maker import measured, measurement, quantity, result, scenario, study_file, trial
 from page_maker import Names
-from views_maker import STUDY, one, picked, several
+from views_maker import STUDY, blocks, one, picked, several, table
 
 from harness.optimize.records import StudyResult, TrialRecord
 from harness.optimize.scenario import Scenario
 from harness.page import render, study
-from harness.page.document import Chart, Fold, Link, Mark, Page, Row, Table
+from harness.page.document import Chart, Link, Mark, Page, Row, Table
 from harness.page.study import Stored
 from harness.page.values import Number
 
@@ -30,20 +30,6 @@ def made(tmp_path: Path) -> Scenario:
 
 def page(made: Scenario, records: list[TrialRecord], found: StudyResult | None) -> Page:
     return study.page(Stored(made, study_file(made), records, found))
-
-
-def blocks(shown: Page, kind: type[Any]) -> dict[str, Any]:
-    found = {}
-    for section in shown.sections:
-        for block in section.blocks:
-            inner = block.blocks if isinstance(block, Fold) else (block,)
-            found |= {item.id: item for item in inner if isinstance(item, kind)}
-    return found
-
-
-def table(shown: Page, name: str) -> Table:
-    found: Table = blocks(shown, Table)[name]
-    return found
 
 
 def cell(of: Table, row: Row, key: str) -> Any:

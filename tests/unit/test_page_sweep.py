@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import page_maker
@@ -12,10 +11,10 @@ import plots_maker
 import pytest
 from page_maker import Names
 from plots_maker import Made
-from views_maker import layers, many, mixed
+from views_maker import blocks, layers, many, mixed, table
 
 from harness.page import render, sweep
-from harness.page.document import Chart, Fold, Link, Mark, Page, Table
+from harness.page.document import Chart, Link, Mark, Page, Table
 from harness.page.values import Number
 from harness.report.plots_points import Swept
 from harness.sweep import tables as swept_tables
@@ -34,20 +33,6 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def page(found: Swept) -> Page:
     return sweep.page(found.plan, found.rows)
-
-
-def blocks(shown: Page, kind: type[Any]) -> dict[str, Any]:
-    found = {}
-    for section in shown.sections:
-        for block in section.blocks:
-            inner = block.blocks if isinstance(block, Fold) else (block,)
-            found |= {item.id: item for item in inner if isinstance(item, kind)}
-    return found
-
-
-def table(shown: Page, name: str) -> Table:
-    found: Table = blocks(shown, Table)[name]
-    return found
 
 
 def names(of: Table) -> list[str]:

@@ -11,6 +11,7 @@ from plots_maker import Made
 
 from harness.optimize.records import DeviceAccuracy, StudyResult, TestAccuracy, TrialRecord
 from harness.optimize.scenario import Scenario
+from harness.page.document import Fold, Page, Table
 from harness.report.plots_points import Swept
 from harness.sweep.plan import Failure
 
@@ -74,3 +75,19 @@ def picked(records: list[TrialRecord], **changed: Any) -> StudyResult:
         device=(DeviceAccuracy(board="stm32l496zg", images=100, correct=81, host_correct=81, different=0),),
     )
     return result(records, chosen, runner_up=pick(records[2]), front=(3, 2), **changed)
+
+
+def blocks(shown: Page, kind: type[Any]) -> dict[str, Any]:
+    """The blocks of a kind by their ids, those in folds, too."""
+    found = {}
+    for section in shown.sections:
+        for block in section.blocks:
+            inner = block.blocks if isinstance(block, Fold) else (block,)
+            found |= {item.id: item for item in inner if isinstance(item, kind)}
+    return found
+
+
+def table(shown: Page, name: str) -> Table:
+    """A table of a page by its id."""
+    found: Table = blocks(shown, Table)[name]
+    return found
